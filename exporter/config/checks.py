@@ -1,0 +1,161 @@
+"""What a configuration can still get wrong once every value has the right type."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from exporter.config.credentials import check_base_url, check_token
+from exporter.config.document import Document
+from exporter.config.model import Account, Config, Discovery, Environment, History, Metrics, Scrape
+from exporter.config.problem import KeyPath, Problem, show
+
+Finding = tuple[KeyPath, str]
+"""Where something is wrong, and what."""
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_RESERVED_LABELS = ("environment_id", "environment", "state", "le")
+
+
+def check(config: Config, document: Document, environ: Mapping[str, str]) -> list[Problem]:
+    """Find everything that keeps a configuration from being used.
+
+    Args:
+        config: The decoded configuration.
+        document: What it was decoded from; knows what was written, and where.
+        environ: The environment variables.
+
+    Returns:
+        The problems, in no particular order.
+    """
+    findings = (
+        *_accounts(config.accounts, document, environ),
+        *_environments(config.accounts),
+        *_scrape(config.scrape),
+        *_history(config.history),
+        *_metrics(config.metrics),
+    )
+    return [Problem(message, path, document.line(path)) for path, message in findings]
+
+
+def label_name(key: str) -> str:
+    """The label that Prometheus can have for a metadata key: other characters than ``[a-zA-Z0-9_]`` become ``_``."""
+    name = re.sub(r"[^a-zA-Z0-9_]", "_", key)
+    return f"_{name}" if name[:1].isdigit() else name
+
+
+def _accounts(accounts: Sequence[Account], document: Document, environ: Mapping[str, str]) -> Iterator[Finding]:
+    if not accounts:
+        yield ("accounts",), "the list is empty; add an account, or leave `accounts` out to use QODER_PAT"
+    yield from _duplicates(
+        ((("accounts", i, "name"), account.name) for i, account in enumerate(accounts)), "account name"
+    )
+    for i, account in enumerate(accounts):
+        yield from (((("accounts", i, *path), message) for path, message in _account(account, environ)))
+        if account.environments is not None and document.has(("accounts", i, "discovery")):
+            yield ("accounts", i, "discovery"), "has no effect where `environments` are listed; remove one of the two"
+
+
+def _account(account: Account, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """What is wrong with one account; paths are relative to it."""
+    if not account.name.strip():
+        yield ("name",), "the name is empty"
+    yield from check_token(account, environ)
+    for message in check_base_url(account.base_url, allow_plain_http=account.allow_plain_http):
+        yield ("base_url",), message
+    yield from _above_zero(account, "request_timeout")
+    yield from ((("discovery", *path), message) for path, message in _discovery(account.discovery))
+
+
+def _discovery(discovery: Discovery) -> Iterator[Finding]:
+    yield from _above_zero(discovery, "refresh_interval")
+    if not discovery.include:
+        yield ("include",), "the list is empty, so that nothing would be watched; leave it out to include everything"
+    for key in ("include", "exclude"):
+        for i, pattern in enumerate(getattr(discovery, key)):
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                yield (key, i), f"`{pattern}` is not a regular expression: {error}"
+
+
+def _environments(accounts: Sequence[Account]) -> Iterator[Finding]:
+    listed: list[tuple[KeyPath, Environment]] = []
+    for i, account in enumerate(accounts):
+        if account.environments is not None and not account.environments:
+            yield (
+                ("accounts", i, "environments"),
+                "the list is empty; add an environment, or leave it out to discover them",
+            )
+        listed += [(("accounts", i, "environments", j), found) for j, found in enumerate(account.environments or ())]
+    for path, environment in listed:
+        if not _IDENTIFIER.fullmatch(environment.id):
+            yield (*path, "id"), "not an environment ID; it looks like env_019e64e01a137caf953ac2ac7b42ec5c"
+        if environment.name is not None and not environment.name.strip():
+            yield (*path, "name"), "the name is empty; leave it out to use the API's name"
+    yield from _duplicates((((*path, "id"), environment.id) for path, environment in listed), "environment ID")
+
+
+def _scrape(scrape: Scrape) -> Iterator[Finding]:
+    found = [*_above_zero(scrape, "timeout"), *_above_zero(scrape, "max_staleness")]
+    yield from ((("scrape", *path), message) for path, message in found)
+    if scrape.timeout_offset >= scrape.timeout > 0:
+        yield (
+            ("scrape", "timeout_offset"),
+            f"{scrape.timeout_offset} leaves nothing of the timeout of {scrape.timeout}; make it smaller",
+        )
+    if scrape.min_interval > scrape.max_staleness > 0:
+        yield (
+            ("scrape", "min_interval"),
+            f"{scrape.min_interval} is more than the max_staleness of {scrape.max_staleness}, so that "
+            "snapshots would be withheld before they are renewed; make it smaller",
+        )
+
+
+def _history(history: History) -> Iterator[Finding]:
+    if history.lookback is not None:
+        yield from ((("history", *path), message) for path, message in _above_zero(history, "lookback"))
+    if history.checkpoint is not None:
+        yield from ((("history", "checkpoint"), message) for message in _checkpoint(history.checkpoint))
+
+
+def _checkpoint(file: Path) -> Iterator[str]:
+    """A checkpoint is replaced as a whole, so that its directory must be writable."""
+    if file.is_dir():
+        yield f"{file} is a directory; give the path of a file"
+    elif not file.parent.is_dir():
+        yield f"the directory {file.parent} does not exist; create it"
+    elif not os.access(file.parent, os.W_OK | os.X_OK):
+        yield f"this user cannot write to the directory {file.parent}"
+
+
+def _metrics(metrics: Metrics) -> Iterator[Finding]:
+    first: dict[str, str] = {}
+    for i, key in enumerate(metrics.metadata_labels):
+        path: KeyPath = ("metrics", "metadata_labels", i)
+        name = label_name(key)
+        if not key:
+            yield path, "the metadata key is empty"
+        elif name in _RESERVED_LABELS:
+            yield path, f"`{key}` would become the label {name}, which qoder_work_items already has; leave it out"
+        elif name.startswith("__"):
+            yield (
+                path,
+                f"`{key}` would become the label {name}, and Prometheus keeps names with __ for itself; leave it out",
+            )
+        elif name in first:
+            yield path, f"`{key}` would become the label {name}, as `{first[name]}` does; keep one of them"
+        first.setdefault(name, key)
+
+
+def _above_zero(section: object, key: str) -> Iterator[Finding]:
+    if not getattr(section, key) > 0:
+        yield (key,), "must be more than 0"
+
+
+def _duplicates(values: Iterator[tuple[KeyPath, str]], kind: str) -> Iterator[Finding]:
+    first: dict[str, KeyPath] = {}
+    for path, value in values:
+        if value in first:
+            yield path, f"the {kind} `{value}` is already used at {show(first[value])}; each must be there only once"
+        first.setdefault(value, path)
