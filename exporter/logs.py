@@ -1,0 +1,96 @@
+"""Log lines on standard error: one line an event, as logfmt or JSON, from this program and its libraries alike."""
+
+import logging
+import re
+import sys
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+"""The levels by the names that users give and that lines show."""
+
+FORMATS = ("logfmt", "json")
+
+_FIRST_KEYS = ["ts", "level", "msg"]
+_LEVEL_NAMES = {"warning": "warn", "critical": "error", "exception": "error"}
+_TOKEN = re.compile(r"(?<![\w-])pt-[\w-]+|(?i:\bbearer\s+)\S+|\beyJ[\w-]+\.[\w.-]+")
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) != "\n"}
+
+
+def configure(level: str = "info", format_: str = "logfmt", stream: TextIO | None = None) -> None:
+    """Send every log line of the process to one stream; call it again to change the settings.
+
+    Args:
+        level: The least level shown, of `LEVELS`. Requests served and the libraries' own events are shown at debug.
+        format_: One of `FORMATS`.
+        stream: Where to; standard error if None.
+    """
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        _add_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.format_exc_info,
+        structlog.processors.EventRenamer("msg"),
+        _mask_tokens,
+    ]
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(format_)],
+            foreign_pre_chain=shared,
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(LEVELS[level])
+    _quieten_libraries(debug=level == "debug")
+
+
+def _quieten_libraries(*, debug: bool) -> None:
+    """Libraries report at info what only a developer wants, and httpcore at debug the headers of every answer."""
+    for name in ("httpx", "httpcore", "asyncio"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("uvicorn.error", "uvicorn.access"):
+        logging.getLogger(name).setLevel(logging.INFO if debug else logging.WARNING)
+
+
+def _renderers(format_: str) -> list[Processor]:
+    if format_ == "json":
+        return [_order_keys, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    return [
+        _escape_control_characters,
+        structlog.processors.LogfmtRenderer(key_order=_FIRST_KEYS, drop_missing=True, bool_as_flag=False),
+    ]
+
+
+def _add_level(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    event["level"] = _LEVEL_NAMES.get(method, method)
+    return event
+
+
+def _mask_tokens(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Mask what looks like a token: the second line of defence, for texts of others that could hold one."""
+    for key, value in event.items():
+        if not (isinstance(value, int | float | None) or key.startswith("_")):  # what structlog keeps for itself
+            event[key] = _TOKEN.sub("<token>", str(value))
+    return event
+
+
+def _escape_control_characters(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Keep a stranger's text from steering the terminal; JSON escapes them by itself."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = value.translate(_CONTROL)
+    return event
+
+
+def _order_keys(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {key: event[key] for key in (*_FIRST_KEYS, *event)}
