@@ -1,0 +1,62 @@
+"""The Environment dashboard on its own numbers: whether they are fresh, and why not."""
+
+from exporter.metrics.table import REFRESH_FAILURES, SNAPSHOT_TIMESTAMP, UP
+from grafana.boards.environment.expressions import PER_MINUTE
+from grafana.boards.shared import NO_DATA, UP_OR_DOWN
+from grafana.kinds import state_timeline, timeseries
+from grafana.layout import Section
+from grafana.palette import REASONS
+from grafana.panels import Query, Text
+from grafana.promql import per_environment, rate, work
+from grafana.thresholds import Steps
+
+
+def section(steps: Steps) -> Section:
+    """Success, freshness and reasons of failure."""
+    return Section(
+        "Data",
+        [
+            [
+                state_timeline(
+                    Text(
+                        "Up",
+                        "Green while the environment can be read, red while every refresh fails.",
+                        NO_DATA,
+                    ),
+                    [Query(per_environment(work(UP)), "{{environment}}")],
+                    mappings=UP_OR_DOWN,
+                    width=8,
+                    height=8,
+                ),
+                timeseries(
+                    Text(
+                        "Age of the data shown",
+                        "Time since the numbers on this page were read. Healthy is below the scrape interval plus "
+                        "the minimal interval; worry at the dashed line. Data older than the configured staleness go.",
+                        NO_DATA,
+                    ),
+                    [Query(f"time() - {per_environment(work(SNAPSHOT_TIMESTAMP))}", "{{environment}}")],
+                    unit="s",
+                    steps=steps.snapshot_age,
+                ),
+                timeseries(
+                    Text(
+                        "Failed refreshes per minute, by reason",
+                        "Why the environment could not be read. auth: the token; permission, not_found, "
+                        "not_self_hosted: the environment or the account; the others: the API or the way to it.",
+                        "No refresh has failed",
+                    ),
+                    [
+                        Query(
+                            f"{PER_MINUTE} * sum by (reason) ({per_environment(rate(REFRESH_FAILURES), 'reason')})",
+                            "{{reason}}",
+                        )
+                    ],
+                    unit="short",
+                    colours=REASONS,
+                    bars=True,
+                    axis="refreshes per minute",
+                ),
+            ]
+        ],
+    )

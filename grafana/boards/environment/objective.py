@@ -1,0 +1,87 @@
+"""The Environment dashboard on the objective: items acknowledged in time."""
+
+from exporter.metrics.table import QUEUE_WAIT
+from grafana.boards.environment.expressions import NOTHING_HAPPENED
+from grafana.kinds import stat, timeseries
+from grafana.layout import Section
+from grafana.palette import BURN, CRITICAL
+from grafana.panels import Query, Text
+from grafana.promql import increase, le, per_environment
+from grafana.thresholds import Steps
+from prometheus.thresholds import Thresholds
+
+
+def _windows(thresholds: Thresholds) -> dict[str, float]:
+    """The longer window of each burn-rate alert, and the burn rate at which it alerts."""
+    return {
+        "1h": thresholds.burn_fast_short,
+        "6h": thresholds.burn_fast_long,
+        "1d": thresholds.burn_slow_short,
+        "3d": thresholds.burn_slow_long,
+    }
+
+
+def _late_share(steps: Steps, window: str) -> str:
+    bound = steps.thresholds.objective_wait
+    acknowledged = per_environment(increase(QUEUE_WAIT, suffix="_count", window=window))
+    in_time = per_environment(increase(QUEUE_WAIT, le(bound), suffix="_bucket", window=window))
+    return f"(1 - sum({in_time}) / sum({acknowledged}))"
+
+
+def section(steps: Steps) -> Section:
+    """The share in time, the budget left, and how fast it burns."""
+    minutes = steps.thresholds.objective_wait / 60
+    share = steps.thresholds.objective_share
+    budget = f"{1 - share:g}"
+    return Section(
+        "Objective",
+        [
+            [
+                stat(
+                    Text(
+                        f"Acknowledged within {minutes:g} min",
+                        f"Share of the items acknowledged in the range shown that had waited no longer than "
+                        f"{minutes:g} min. The objective is {share:.2%}: below it the tile is red.",
+                        NOTHING_HAPPENED,
+                    ),
+                    Query(f"1 - {_late_share(steps, '$__range')} >= 0", kind="instant"),
+                    unit="percentunit",
+                    steps=steps.in_time,
+                    base=CRITICAL,
+                    decimals=2,
+                    height=8,
+                ),
+                stat(
+                    Text(
+                        "Error budget left",
+                        "What is left of the late items the objective allows in the range shown. Choose 30 days for "
+                        "the objective's own period. Below 0 the objective is missed.",
+                        NOTHING_HAPPENED,
+                    ),
+                    Query(f"1 - {_late_share(steps, '$__range')} / {budget} > -Inf", kind="instant"),
+                    unit="percentunit",
+                    steps=steps.budget_left,
+                    base=CRITICAL,
+                    decimals=1,
+                    height=8,
+                ),
+                timeseries(
+                    Text(
+                        "Burn of the error budget, share of what alerts",
+                        "How fast late items use up the budget, over four windows, each as a share of the burn rate "
+                        "at which its alert looks. Worry at 100 %: 1h and 6h page if it still goes on, 1d and 3d "
+                        "are tickets.",
+                        "Nothing acknowledged yet",
+                    ),
+                    [
+                        Query(f"{_late_share(steps, window)} / {budget} / {factor:g}", window)
+                        for window, factor in _windows(steps.thresholds).items()
+                    ],
+                    unit="percentunit",
+                    steps=steps.burn,
+                    colours=BURN,
+                    width=16,
+                ),
+            ]
+        ],
+    )
