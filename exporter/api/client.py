@@ -1,0 +1,222 @@
+"""The work API: one typed call an endpoint, with its token, pace, timeouts, retries and errors."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+from urllib.parse import quote as percent_encoded
+
+import httpx
+import msgspec
+
+from exporter import __version__
+from exporter.api import errors
+from exporter.api.clock import APIClock
+from exporter.api.pace import Pacer
+from exporter.api.requests import Endpoint, RequestCounts
+from exporter.api.retry import retry_after, retrying
+from exporter.api.token import TokenError, TokenSource
+from exporter.api.types import EnvironmentPage, QueueStats, WorkItem, WorkPage, without_empty_timestamps
+
+PAGE_SIZE = 100
+"""The most items a page may hold (`conventions/pagination`); more is cut off or refused."""
+
+USER_AGENT = f"qoder-work-exporter/{__version__}"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """A decoded answer.
+
+    Attributes:
+        value: What the API said.
+        read_at: Unix time on the API's clock at which the answer came.
+    """
+
+    value: T
+    read_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """How to reach one account.
+
+    Attributes:
+        base_url: The API's address up to and including ``/v1/cloud``, without a trailing slash.
+        token: Where the token comes from.
+        requests_per_second: Most requests that may begin in any second.
+        max_concurrency: Most requests under way at once.
+        request_timeout: Seconds one attempt may take, from its connection to the last byte.
+    """
+
+    base_url: str
+    token: TokenSource
+    requests_per_second: float = 50.0
+    max_concurrency: int = 8
+    request_timeout: float = 10.0
+
+
+class WorkAPI:
+    """One account's view of the API.
+
+    Every call takes a ``deadline`` on ``time.monotonic()``'s clock after which nothing is tried again, and raises
+    :class:`exporter.api.errors.APIError` if it fails for good.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        now: Callable[[], float] = time.time,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.settings = settings
+        self.counts = RequestCounts()
+        self.clock = APIClock(now)
+        self._now = now
+        self._pacer = Pacer(settings.requests_per_second)
+        self._slots = asyncio.Semaphore(settings.max_concurrency)
+        self._http = httpx.AsyncClient(
+            headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+            timeout=httpx.Timeout(settings.request_timeout),
+            limits=httpx.Limits(
+                max_connections=settings.max_concurrency,
+                max_keepalive_connections=settings.max_concurrency,
+                keepalive_expiry=60,
+            ),
+            follow_redirects=False,
+            transport=transport,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def list(
+        self, environment_id: str, *, after_id: str | None = None, limit: int = PAGE_SIZE, deadline: float
+    ) -> Answer[WorkPage]:
+        """Up to ``limit`` work items that follow ``after_id``, oldest first, or the oldest ones (`work/list`)."""
+        query: dict[str, str] = {"limit": str(min(limit, PAGE_SIZE))}
+        if after_id is not None:
+            query["after_id"] = after_id
+        return await self._read("list", self._work(environment_id), WorkPage, query=query, deadline=deadline)
+
+    async def get(self, environment_id: str, work_id: str, *, deadline: float) -> Answer[WorkItem]:
+        """One work item (`work/get`)."""
+        path = f"{self._work(environment_id)}/{percent_encoded(work_id, safe='')}"
+        return await self._read("get", path, WorkItem, deadline=deadline)
+
+    async def stats(self, environment_id: str, *, deadline: float) -> Answer[QueueStats]:
+        """The API's own statistics of an environment's queue (`work/stats`)."""
+        return await self._read("stats", f"{self._work(environment_id)}/stats", QueueStats, deadline=deadline)
+
+    async def environments(self, *, page: str | None = None, deadline: float) -> Answer[EnvironmentPage]:
+        """A page of the account's environments that are not archived, newest first (`environments/list`)."""
+        query = {"limit": str(PAGE_SIZE)} | ({} if page is None else {"page": page})
+        return await self._read("environments", "/environments", EnvironmentPage, query=query, deadline=deadline)
+
+    @staticmethod
+    def _work(environment_id: str) -> str:
+        return f"/environments/{percent_encoded(environment_id, safe='')}/work"
+
+    async def _read(
+        self, endpoint: Endpoint, path: str, shape: type[T], *, query: dict[str, str] | None = None, deadline: float
+    ) -> Answer[T]:
+        """Send, retrying what may pass, and decode."""
+        async for attempt in retrying(deadline, self.counts.retries):
+            with attempt:
+                response = await self._send(endpoint, path, query)
+                read_at = self.clock.now()
+                if response.status_code != httpx.codes.OK:
+                    raise _failure(endpoint, response)
+        return Answer(decode(endpoint, response, shape), read_at)
+
+    async def _send(self, endpoint: Endpoint, path: str, query: dict[str, str] | None) -> httpx.Response:
+        """Send one request at the account's pace and count what became of it."""
+        async with self._slots:
+            self.counts.paced_seconds += await self._pacer.wait()
+            try:
+                token = self.settings.token.read()
+            except TokenError as error:
+                raise errors.Unauthenticated(str(error), endpoint=endpoint) from None
+            sent_at, start, code = self._now(), time.monotonic(), "error"
+            try:
+                async with asyncio.timeout(self.settings.request_timeout):
+                    response = await self._http.get(
+                        self.settings.base_url + path, params=query, headers={"Authorization": f"Bearer {token}"}
+                    )
+                code = str(response.status_code)
+            except (TimeoutError, httpx.TimeoutException):
+                message = f"no whole answer within {self.settings.request_timeout:g} s"
+                raise errors.TimedOut(message, endpoint=endpoint) from None
+            except (httpx.TransportError, httpx.DecodingError) as error:
+                message = errors.quote(str(error)) or type(error).__name__
+                raise errors.NetworkError(message, endpoint=endpoint) from None
+            finally:
+                self.counts.answered(endpoint, code, time.monotonic() - start)
+        self.clock.heard(response.headers.get("date"), sent_at, self._now())
+        self.counts.received_bytes += len(response.content)
+        return response
+
+
+class _ErrorBody(msgspec.Struct, frozen=True):
+    type: str | None = None
+    message: str | None = None
+
+
+class _ErrorEnvelope(msgspec.Struct, frozen=True):
+    """The error envelope (`conventions/errors`); ``request_id`` is missing in older deployments."""
+
+    error: _ErrorBody | None = None
+    request_id: str | None = None
+
+
+def _failure(endpoint: Endpoint, response: httpx.Response) -> errors.APIError:
+    """The named error of an answer that is not 200; its body may be empty, HTML, or an envelope."""
+    status = response.status_code
+    try:
+        envelope = msgspec.json.decode(response.content, type=_ErrorEnvelope)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        envelope = _ErrorEnvelope()
+    message = f"HTTP {status}"
+    if response.has_redirect_location:
+        message += " (redirects are not followed: they would carry the token elsewhere)"
+    if envelope.error is not None:
+        words = [envelope.error.type, envelope.error.message]
+        message += "".join(f": {errors.quote(word)}" for word in words if word)
+    if envelope.request_id:
+        message += f" (request {errors.quote(envelope.request_id)})"
+    return errors.for_status(status)(
+        message, endpoint=endpoint, status=status, retry_after=retry_after(response.headers.get("retry-after"))
+    )
+
+
+def decode(endpoint: Endpoint, response: httpx.Response, shape: type[T]) -> T:
+    """The typed content of a 200.
+
+    Raises:
+        InvalidResponse: It is not JSON of this shape; the message says where in the answer.
+    """
+    try:
+        try:
+            return msgspec.json.decode(response.content, type=shape)
+        except msgspec.ValidationError:
+            # Rare enough to pay for twice: some deployments write an unset time as an empty string.
+            return msgspec.convert(without_empty_timestamps(msgspec.json.decode(response.content)), type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        kind = response.headers.get("content-type", "no content type")
+        what = errors.quote(str(error)) if response.content else "the body is empty"
+        message = f"HTTP 200 with an unusable answer ({errors.quote(kind)}): {what}"
+        raise errors.InvalidResponse(message, endpoint=endpoint, status=response.status_code) from None

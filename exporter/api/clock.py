@@ -1,0 +1,50 @@
+"""The API's clock against this machine's, from the ``Date`` header of its answers."""
+
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+
+RESOLUTION = 1.0
+"""The ``Date`` header has whole seconds, rounded down."""
+
+APPLIED_FROM = 2.0
+"""Seconds of skew below which a difference may be the header's coarseness, and is not applied."""
+
+
+class APIClock:
+    """An estimate of the API's clock.
+
+    Each answer bounds the skew: the API wrote its date after the request was sent and before the answer came, and cut
+    off less than a second. The estimate is the middle of what all answers allow; when they contradict one another, a
+    clock was set, and the newest answer alone counts.
+    """
+
+    def __init__(self, local: Callable[[], float]) -> None:
+        self._local = local
+        self._bounds: tuple[float, float] | None = None
+
+    def heard(self, date: str | None, sent_at: float, received_at: float) -> None:
+        """Take in one answer's ``Date`` header; without a readable one nothing is learnt."""
+        if date is None:
+            return
+        try:
+            written = parsedate_to_datetime(date).timestamp()
+        except ValueError:
+            return
+        low, high = written - received_at, written + RESOLUTION - sent_at
+        if self._bounds is not None and low <= self._bounds[1] and high >= self._bounds[0]:
+            low, high = max(low, self._bounds[0]), min(high, self._bounds[1])
+        self._bounds = (low, high)
+
+    @property
+    def skew(self) -> float | None:
+        """API clock minus local clock in seconds, or None before the first answer."""
+        return None if self._bounds is None else sum(self._bounds) / 2
+
+    def now(self) -> float:
+        """Unix time on the API's clock."""
+        return self.at(self._local())
+
+    def at(self, local: float) -> float:
+        """A local unix time on the API's clock."""
+        skew = self.skew
+        return local if skew is None or abs(skew) < APPLIED_FROM else local + skew

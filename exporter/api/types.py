@@ -1,0 +1,135 @@
+"""What the API answers, decoded from bytes in one step.
+
+Fields that are not used are not decoded, a work item's ``secret`` first of all. Unknown fields and unknown states are
+accepted. Timestamps are RFC 3339 with any number of fraction digits (`conventions/schemas`).
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+TIMESTAMPS = (
+    *("created_at", "acknowledged_at", "started_at", "latest_heartbeat_at", "stop_requested_at"),
+    *("stopped_at", "oldest_queued_at", "archived_at", "updated_at"),
+)
+"""The fields that hold a time, in any of the objects."""
+
+
+def unix(moment: datetime) -> float:
+    """Unix time in seconds; a time without an offset is UTC."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.timestamp()
+
+
+class WorkData(msgspec.Struct, frozen=True, gc=False):
+    """What a work item is for: currently always a session (`work/schemas`)."""
+
+    type: str | None = None
+    id: str | None = None
+
+
+class WorkItem(msgspec.Struct, frozen=True, gc=False):
+    """A work item (`work/schemas`).
+
+    ``state`` is queued, starting, active, stopping, stopped, or a state that a later API invents. ``metadata`` is a
+    user's text: strings by the documentation, decoded without relying on it.
+    """
+
+    id: str
+    state: str
+    created_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    started_at: datetime | None = None
+    latest_heartbeat_at: datetime | None = None
+    stop_requested_at: datetime | None = None
+    stopped_at: datetime | None = None
+    data: WorkData | None = None
+    metadata: dict[str, Any] | None = None
+
+    @property
+    def session_id(self) -> str | None:
+        """The session the item is for, or None if it is for something else."""
+        return self.data.id if self.data is not None and self.data.type == "session" else None
+
+
+class WorkPage(msgspec.Struct, frozen=True, gc=False):
+    """A page of the work list, oldest first (`work/list`).
+
+    ``has_more`` is missing in some deployments; ``next_page`` in others.
+    """
+
+    data: list[WorkItem]
+    has_more: bool | None = None
+    next_page: str | None = None
+
+    @property
+    def more(self) -> bool:
+        """Whether items follow this page."""
+        return self.has_more if self.has_more is not None else self.next_page is not None
+
+
+class QueueStats(msgspec.Struct, frozen=True, gc=False):
+    """The API's own statistics of a queue (`work/stats`); any of them may be null."""
+
+    depth: int | None = None
+    pending: int | None = None
+    oldest_queued_at: datetime | None = None
+    workers_polling: int | None = None
+
+
+class EnvironmentConfig(msgspec.Struct, frozen=True, gc=False):
+    """Where an environment's sessions run: ``self_hosted``, ``cloud``, or a later kind (`environments/schemas`)."""
+
+    type: str | None = None
+
+
+class Environment(msgspec.Struct, frozen=True, gc=False):
+    """An environment (`environments/schemas`); ``archived`` and ``status`` stand in older deployments' answers."""
+
+    id: str
+    name: str | None = None
+    config: EnvironmentConfig | None = None
+    archived_at: datetime | None = None
+    archived: bool | None = None
+    status: str | None = None
+
+    @property
+    def self_hosted(self) -> bool:
+        """Whether it has a work queue at all."""
+        return self.config is not None and self.config.type == "self_hosted"
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether it is closed to new sessions."""
+        return self.archived_at is not None or bool(self.archived) or self.status == "archived"
+
+
+class EnvironmentPage(msgspec.Struct, frozen=True, gc=False):
+    """A page of the account's environments, newest first (`environments/list`)."""
+
+    data: list[Environment]
+    has_more: bool | None = None
+    next_page: str | None = None
+    last_id: str | None = None
+
+    @property
+    def cursor(self) -> str | None:
+        """What to pass as ``page`` for the next page, or None if this is the last."""
+        if self.has_more is False:
+            return None
+        return self.next_page or (self.last_id if self.has_more else None)
+
+
+def without_empty_timestamps(value: object) -> object:
+    """Decoded JSON in which a time given as an empty string is null, as some deployments mean it."""
+    if isinstance(value, Mapping):
+        return {
+            key: None if field == "" and key in TIMESTAMPS else without_empty_timestamps(field)
+            for key, field in value.items()
+        }
+    if isinstance(value, list):
+        return [without_empty_timestamps(element) for element in value]
+    return value

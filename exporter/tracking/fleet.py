@@ -1,0 +1,154 @@
+"""All environments of all accounts: refreshed together, each by itself, and shown as one view."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import httpx
+import structlog
+
+from exporter.api.client import WorkAPI
+from exporter.tracking.discovery import Discovery
+from exporter.tracking.settings import AccountSettings, TrackingSettings
+from exporter.tracking.tracker import Tracker
+from exporter.tracking.view import AccountView, EnvironmentIdentity, FleetView
+
+log = structlog.get_logger()
+
+
+class Account:
+    """One account's client, discovery and trackers."""
+
+    def __init__(
+        self,
+        settings: AccountSettings,
+        tracking: TrackingSettings,
+        *,
+        now: Callable[[], float] = time.time,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.settings = settings
+        self.api = WorkAPI(settings.client, now=now, transport=transport)
+        self.discovery = Discovery(settings, self.api, self._watch)
+        self.trackers: dict[str, Tracker] = {}
+        self._tracking = tracking
+        self._now = now
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def view(self) -> AccountView:
+        """What to show of the account itself."""
+        return AccountView(
+            name=self.settings.name,
+            requests=self.api.counts,
+            clock_skew=self.api.clock.skew,
+            environments=len(self.trackers),
+            discovery_up=self.discovery.up,
+            discovery_error=self.discovery.error,
+        )
+
+    async def close(self) -> None:
+        """Stop everything under way, and close the connections."""
+        await self.discovery.close()
+        await asyncio.gather(*(tracker.close() for tracker in self.trackers.values()), *self._closing)
+        await self.api.close()
+
+    def _watch(self, names: Mapping[str, str]) -> None:
+        """Watch exactly these environments; those watched already keep what is known of them."""
+        for environment_id in self.trackers.keys() - names.keys():
+            log.info("no longer watched", account=self.settings.name, environment=environment_id)
+            closing = asyncio.create_task(self.trackers.pop(environment_id).close())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+        trackers = {}
+        for environment_id, name in names.items():
+            identity = EnvironmentIdentity(environment_id, name, self.settings.name)
+            tracker = self.trackers.get(environment_id)
+            if tracker is None:
+                log.info("watching", account=self.settings.name, environment=environment_id, name=name)
+                tracker = self._tracker(identity)
+            tracker.environment = identity
+            trackers[environment_id] = tracker
+        self.trackers = trackers
+
+    def _tracker(self, identity: EnvironmentIdentity) -> Tracker:
+        interval = self.settings.page_interval
+        return Tracker(identity, self.api, self._tracking, page_interval=interval, now=self._now)
+
+
+class Fleet:
+    """Everything that is watched.
+
+    Args:
+        accounts: Where from.
+        tracking: How.
+        now: Unix time on this machine's clock.
+        transport: Replaces the network, for tests.
+    """
+
+    def __init__(
+        self,
+        accounts: Sequence[AccountSettings],
+        tracking: TrackingSettings,
+        *,
+        now: Callable[[], float] = time.time,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.ready = False
+        self._tracking = tracking
+        self._accounts = [Account(account, tracking, now=now, transport=transport) for account in accounts]
+        self._interrupted = asyncio.Event()
+
+    async def start(self) -> None:
+        """Look up what is to be watched; returns when every account has been asked once, well or not.
+
+        The first refresh begins right then, so that a long history is under way before the first scrape.
+        """
+        await asyncio.gather(*(account.discovery.start() for account in self._accounts))
+        self.ready = True
+        for tracker in self._trackers():
+            tracker.refresh(time.monotonic() + self._tracking.min_interval)
+
+    async def collect(self, deadline: float) -> FleetView:
+        """Refresh what is old enough to be refreshed, and show the newest data at the latest at ``deadline``.
+
+        Args:
+            deadline: On ``time.monotonic()``'s clock. What is not done by then goes on, and serves the next call.
+        """
+        await self._refreshed(deadline)
+        return self.view()
+
+    async def complete(self) -> FleetView:
+        """Read everything there is to read, however long it takes, and show it."""
+        await asyncio.gather(*(tracker.complete() for tracker in self._trackers()))
+        return self.view()
+
+    def view(self) -> FleetView:
+        """The newest data as they are."""
+        return FleetView(
+            environments=tuple(tracker.view() for tracker in self._trackers()),
+            accounts=tuple(account.view() for account in self._accounts),
+        )
+
+    def interrupt(self) -> None:
+        """Let every call of :meth:`collect` under way, and every later one, show at once what there is."""
+        self._interrupted.set()
+
+    async def close(self) -> None:
+        """Stop everything under way, and close the connections."""
+        self.interrupt()
+        await asyncio.gather(*(account.close() for account in self._accounts))
+
+    def _trackers(self) -> list[Tracker]:
+        return [tracker for account in self._accounts for tracker in account.trackers.values()]
+
+    async def _refreshed(self, deadline: float) -> None:
+        refreshes = {task for tracker in self._trackers() if (task := tracker.refresh(deadline)) is not None}
+        if not refreshes:
+            return
+        # Waiting is all that the deadline and an interruption end; the refreshes go on.
+        done = asyncio.create_task(asyncio.wait(refreshes))
+        interrupted = asyncio.create_task(self._interrupted.wait())
+        timeout = max(0.0, deadline - time.monotonic())
+        await asyncio.wait({done, interrupted}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        done.cancel()
+        interrupted.cancel()

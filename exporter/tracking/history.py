@@ -1,0 +1,121 @@
+"""How many items have stopped, in segments of the list that can be counted anew one by one."""
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from exporter.tracking.observation import Labels
+
+SEGMENT_SIZE = 100
+"""Items a segment holds when it is closed: a page of the list."""
+
+
+class Segment(msgspec.Struct, gc=False, array_like=True):
+    """A stretch of the list, from just after the segment before it up to its own last item.
+
+    Attributes:
+        end: ID of its last item, an anchor from which the list can be read on.
+        size: Items in it, live ones too.
+        stopped: Items in it that have stopped, as pairs of labels and count.
+    """
+
+    end: str
+    size: int
+    stopped: tuple[tuple[Labels, int], ...] = ()
+
+    def count(self, labels: Labels) -> None:
+        """Count one more stopped item."""
+        counts = dict(self.stopped)
+        counts[labels] = counts.get(labels, 0) + 1
+        self.stopped = tuple(counts.items())
+
+
+class History:
+    """Everything that has stopped: a count and one ID a page, not the items themselves."""
+
+    def __init__(self, segments: Iterable[Segment] = ()) -> None:
+        self._segments = list(segments)
+        self._ends = [segment.end for segment in self._segments]
+        self.stopped: Counter[Labels] = Counter()
+        for segment in self._segments:
+            self._add(segment, 1)
+
+    def __len__(self) -> int:
+        return len(self._segments)
+
+    @property
+    def segments(self) -> Sequence[Segment]:
+        """All segments, oldest first."""
+        return self._segments
+
+    @property
+    def size(self) -> int:
+        """Items in the list as far as it is known."""
+        return sum(segment.size for segment in self._segments)
+
+    def append(self, work_id: str, stopped: Labels | None) -> None:
+        """Add an item at the end of the list; ``stopped`` is its labels, or None if it is live."""
+        if not self._segments or self._segments[-1].size >= SEGMENT_SIZE:
+            self._segments.append(Segment(work_id, 0))
+            self._ends.append(work_id)
+        segment = self._segments[-1]
+        segment.end = self._ends[-1] = work_id
+        segment.size += 1
+        if stopped is not None:
+            segment.count(stopped)
+            self.stopped[stopped] += 1
+
+    def insert(self, work_id: str) -> None:
+        """Make room for an item that became visible after later ones; it lies before the end of the list."""
+        self._segments[self.index(work_id)].size += 1
+
+    def count_stopped(self, work_id: str, labels: Labels) -> None:
+        """Count an item already in the list as stopped."""
+        self._segments[self.index(work_id)].count(labels)
+        self.stopped[labels] += 1
+
+    def index(self, work_id: str) -> int:
+        """The segment an ID lies in; IDs after the end lie in the last."""
+        return min(bisect_left(self._ends, work_id), len(self._ends) - 1)
+
+    def start(self, index: int) -> str | None:
+        """The ID after which a segment begins, or None for the first."""
+        return self._ends[index - 1] if index > 0 else None
+
+    def anchors_before(self, work_id: str) -> list[str]:
+        """IDs before ``work_id`` from which the list can be read on: near ones first, then ever farther apart."""
+        position = bisect_left(self._ends, work_id)
+        steps = (1 << power for power in range(position.bit_length()))
+        return [self._ends[position - step] for step in steps if step <= position]
+
+    def boundary(self, work_id: str) -> str | None:
+        """The last segment end that is not after ``work_id``, or None."""
+        position = bisect_right(self._ends, work_id)
+        return self._ends[position - 1] if position > 0 else None
+
+    def replace(self, after: str | None, through: str | None, items: Iterable[tuple[str, Labels | None]]) -> None:
+        """Count a stretch of the list anew.
+
+        Args:
+            after: Where the stretch begins: a segment's end, or None for the start of the list.
+            through: Where it ends: a segment's end, or None for the end of the list.
+            items: Every item in it, in order: ID, and labels if it has stopped.
+        """
+        first = 0 if after is None else bisect_right(self._ends, after)
+        last = len(self._ends) if through is None else bisect_right(self._ends, through)
+        for segment in self._segments[first:last]:
+            self._add(segment, -1)
+        fresh = History()
+        for work_id, stopped in items:
+            fresh.append(work_id, stopped)
+        self._segments[first:last] = fresh._segments
+        self._ends[first:last] = fresh._ends
+        self.stopped.update(fresh.stopped)
+
+    def _add(self, segment: Segment, sign: int) -> None:
+        for labels, count in segment.stopped:
+            self.stopped[labels] += sign * count
+            if not self.stopped[labels]:
+                del self.stopped[labels]

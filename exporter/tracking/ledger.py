@@ -1,0 +1,265 @@
+"""What is known of one environment's work list: every live item, and of the stopped ones how many there are.
+
+The ledger is only changed by complete readings, in one step each. It knows neither HTTP nor when to read what.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from exporter.tracking.history import History
+from exporter.tracking.lifecycle import Counted, Lifecycle
+from exporter.tracking.observation import Observation
+
+OVERLAP = 10
+"""IDs at the end of the list that are known one by one. Each reading of the tail begins before them: that shows that
+the cursor was understood, and finds items whose ID became visible after a later one's."""
+
+UNKNOWN = ""
+"""In place of a preceding ID that is not known; a list cannot be read from there, only the item itself."""
+
+
+class LiveItem(msgspec.Struct, gc=False, array_like=True):
+    """A live item and its place in the list.
+
+    Attributes:
+        seen: The item as last read.
+        rank: Its position when it was first seen. Later deletions only make two ranks look farther apart than they are.
+        before: The ID just before it, None if it is the first of the list, or ``UNKNOWN``.
+        counted: What of it the lifecycle counters have.
+    """
+
+    seen: Observation
+    rank: int
+    before: str | None
+    counted: int
+
+
+class Sighting(msgspec.Struct, frozen=True, gc=False):
+    """An item as it stood in a reading, and the ID just before it there (``UNKNOWN`` where it was read alone)."""
+
+    item: Observation
+    before: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A contiguous stretch of the list, read and proven whole.
+
+    Attributes:
+        after: The ID just before the stretch; None if it begins with the list.
+        through: The last ID in it; None if it ends with the list.
+        sightings: Every item in it that is live, was live, or is new. Stopped items known before may be left out.
+        ids: Every ID in it, in order; only needed where the stretch ends with the list.
+    """
+
+    after: str | None
+    through: str | None
+    sightings: Sequence[Sighting]
+    ids: Sequence[str] = ()
+
+    def covers(self, work_id: str) -> bool:
+        """Whether an item of this ID would have been in it."""
+        return (self.after is None or work_id > self.after) and (self.through is None or work_id <= self.through)
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The state of one environment.
+
+    Attributes:
+        history: Counts of what has stopped.
+        live: Everything else, by ID.
+        lifecycle: Counters since the watch began.
+        recent: The end of the list: an ID to read on from (None for the start of the list), then every ID after it.
+        origin: The ID after which this ledger begins (``history.lookback``), or None for the start of the list.
+        complete: Whether the whole list has been read once, so that numbers may be shown and events counted.
+        traversed: How far the traversal under way has come: the last ID it has counted; ``origin`` at its start.
+        at_end: Whether the newest reading of the tail reached the end of the list.
+        doubtful: IDs of items that stand where the counts say otherwise; their segments need counting anew.
+    """
+
+    history: History = field(default_factory=History)
+    live: dict[str, LiveItem] = field(default_factory=dict)
+    lifecycle: Lifecycle = field(default_factory=Lifecycle)
+    recent: list[str | None] = field(default_factory=lambda: [None])
+    origin: str | None = None
+    complete: bool = False
+    traversed: str | None = None
+    at_end: bool = False
+    doubtful: set[str] = field(default_factory=set)
+    _next_rank: int = 0
+
+    def start_over(self) -> None:
+        """Forget the list, but not what was counted since the watch began."""
+        self.history, self.live, self._next_rank = History(), {}, 0
+        self.recent, self.traversed = [self.origin], self.origin
+        self.doubtful.clear()
+
+    # -- what to read -------------------------------------------------------------------------------------------------
+
+    def targets(self) -> list[LiveItem]:
+        """The live items in the order of the list."""
+        return [self.live[work_id] for work_id in sorted(self.live)]
+
+    @property
+    def tail_rank(self) -> int:
+        """The rank of the first item that a reading of the tail shows."""
+        return self._next_rank - len(self.recent) + 1
+
+    @property
+    def next_rank(self) -> int:
+        """The rank that the next new item will have."""
+        return self._next_rank
+
+    @property
+    def last(self) -> str | None:
+        """The last ID of the list as far as it is known."""
+        return self.recent[-1]
+
+    def known(self, work_id: str) -> bool:
+        """Whether this very ID is remembered, so that seeing it again shows where in the list a reading is."""
+        return work_id in self.live or work_id in self.recent or self.history.boundary(work_id) == work_id
+
+    def interesting(self, item_id: str, live: bool) -> bool:
+        """Whether an item in a reading must be a sighting: it is live, was live, is new, or is at the list's end."""
+        return live or item_id in self.live or self._in_tail(item_id)
+
+    def _in_tail(self, work_id: str) -> bool:
+        return self.recent[0] is None or work_id > self.recent[0]
+
+    # -- what was read ------------------------------------------------------------------------------------------------
+
+    def refresh(self, readings: Iterable[Reading], single: Iterable[Sighting], gone: Iterable[str]) -> None:
+        """Take in everything one refresh has read.
+
+        Args:
+            readings: Stretches of the list; the one that ends with the list brings the new items.
+            single: Items that were read alone.
+            gone: Live items that were asked for alone, and that the API does not know.
+        """
+        readings = list(readings)
+        ends = [reading for reading in readings if reading.through is None]
+        seen: dict[str, Sighting] = {}
+        for sighting in _all(readings, single):
+            _keep_newest(seen, sighting)
+        missing = {work_id for work_id in self.live if work_id not in seen and any(r.covers(work_id) for r in readings)}
+        missing |= (set(gone) & self.live.keys()) - seen.keys()
+        for work_id in missing:
+            self._vanish(work_id)
+        for work_id in sorted(seen):
+            self._see(seen[work_id])
+        if ends:
+            self._end(max(ends, key=lambda reading: reading.ids[-1] if reading.ids else ""), missing)
+        elif readings:
+            self.at_end = False
+
+    def recount(self, reading: Reading) -> None:
+        """Take in a stretch of which every item is a sighting: count what has stopped there anew.
+
+        The stretch begins and ends at segment ends, or with the list. Before the ledger is complete this only gathers;
+        afterwards items that were not known, or not known to be live, are set right.
+        """
+        seen = {sighting.item.id for sighting in reading.sightings}
+        missing = {work_id for work_id in self.live if work_id not in seen and reading.covers(work_id)}
+        for work_id in missing:
+            self._vanish(work_id)
+        old = [sighting for sighting in reading.sightings if not self._new(sighting.item.id)]
+        new = reading.sightings[len(old) :]
+        # Known items first: what they count goes into the segments that are then replaced, so nothing counts twice.
+        for sighting in old:
+            self._see(sighting)
+        to_the_end = bool(new) or reading.through is None
+        counts = [(sighting.item.id, None if sighting.item.live else sighting.item.labels) for sighting in old]
+        self.history.replace(reading.after, None if to_the_end else reading.through, counts)
+        for sighting in new:
+            self._see(sighting)
+        if reading.through is None:
+            self._end(reading, missing)
+        self.doubtful = {work_id for work_id in self.doubtful if not reading.covers(work_id)}
+
+    def _new(self, work_id: str) -> bool:
+        return self.last is None or work_id > self.last
+
+    def _end(self, reading: Reading, vanished: set[str]) -> None:
+        """Remember the end of the list one by one. What has stopped and is missing there must be counted anew."""
+        shown = set(reading.ids)
+        for work_id in self.recent[1:]:
+            if work_id and reading.covers(work_id) and work_id not in shown and work_id not in vanished:
+                self.doubtful.add(work_id)
+        self.recent = [reading.after, *reading.ids][-(OVERLAP + 1) :]
+        self.at_end = True
+
+    def _see(self, sighting: Sighting) -> None:
+        item = sighting.item
+        known = self.live.get(item.id)
+        if known is not None:
+            self._update(known, sighting)
+        elif self._new(item.id):
+            self._append(sighting)
+        elif self._in_tail(item.id) and item.id not in self.recent:
+            self._insert_late(sighting)
+        elif item.live:
+            # It was counted as stopped, or was never seen: what is right, counting its segment anew will tell.
+            self._place(sighting, Counted.ALL)
+            self.doubtful.add(item.id)
+
+    def _update(self, known: LiveItem, sighting: Sighting) -> None:
+        item = sighting.item
+        if self.complete:
+            known.counted = int(self.lifecycle.changed(known.seen, item, Counted(known.counted)))
+        else:
+            known.counted |= int(Lifecycle.past(item))
+        known.seen = item
+        if sighting.before != UNKNOWN:
+            known.before = sighting.before
+        if not item.live:
+            del self.live[item.id]
+            self.history.count_stopped(item.id, item.labels)
+
+    def _append(self, sighting: Sighting) -> None:
+        item = sighting.item
+        counted = self.lifecycle.appeared(item) if self.complete else Lifecycle.past(item)
+        self.history.append(item.id, None if item.live else item.labels)
+        if item.live:
+            self.live[item.id] = LiveItem(item, self._next_rank, sighting.before, int(counted))
+        self._next_rank += 1
+        self.recent = [*self.recent, item.id][-(OVERLAP + 1) :]
+
+    def _insert_late(self, sighting: Sighting) -> None:
+        """An ID among the last ones that was not there before: it was written late, and is new."""
+        item = sighting.item
+        counted = self.lifecycle.appeared(item) if self.complete else Lifecycle.past(item)
+        self.history.insert(item.id)
+        if item.live:
+            self._place(sighting, counted)
+        else:
+            self.history.count_stopped(item.id, item.labels)
+        position = bisect_left(self.recent, item.id, lo=1, key=lambda work_id: work_id or "")
+        self.recent.insert(position, item.id)
+
+    def _place(self, sighting: Sighting, counted: Counted) -> None:
+        """Make an item live that lies between known ones."""
+        following = [item.rank for work_id, item in self.live.items() if work_id > sighting.item.id]
+        rank = min(following, default=self._next_rank - 1)
+        self.live[sighting.item.id] = LiveItem(sighting.item, rank, sighting.before, int(counted))
+
+    def _vanish(self, work_id: str) -> None:
+        if self.live.pop(work_id, None) is not None and self.complete:
+            self.lifecycle.vanished += 1
+
+
+def _all(readings: Iterable[Reading], single: Iterable[Sighting]) -> Iterator[Sighting]:
+    for reading in readings:
+        yield from reading.sightings
+    yield from single
+
+
+def _keep_newest(seen: dict[str, Sighting], sighting: Sighting) -> None:
+    """Of two readings of an item keep the later; stopped is terminal, so it is later whatever the clocks say."""
+    other = seen.get(sighting.item.id)
+    if other is None or (other.item.live, -other.item.read_at) > (sighting.item.live, -sighting.item.read_at):
+        before = sighting.before if sighting.before != UNKNOWN or other is None else other.before
+        seen[sighting.item.id] = Sighting(sighting.item, before)

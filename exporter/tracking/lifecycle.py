@@ -1,0 +1,108 @@
+"""What happened to work items since the watch began: counters and durations, each item once."""
+
+from dataclasses import dataclass, field
+from enum import IntFlag
+
+from exporter.histogram import Example, Histogram
+from exporter.tracking.observation import QUEUED, Observation
+
+EXEMPLAR_LENGTH = 128
+"""OpenMetrics bounds an exemplar: its labels' names and values together have at most this many characters."""
+
+
+class Counted(IntFlag):
+    """What of an item has been counted already, or happened before the watch began."""
+
+    NOTHING = 0
+    WAIT = 1
+    STARTUP = 2
+    STOP = 4
+    ALL = 7
+
+
+@dataclass(slots=True)
+class Lifecycle:
+    """Counters and histograms of one environment, all from 0 when the watch began.
+
+    Attributes:
+        created: Items created.
+        stopped: Items stopped.
+        requeued: Items seen to go back to ``queued``.
+        vanished: Live items the API no longer knows.
+        wait: Seconds from creation to acknowledgement.
+        startup: Seconds from acknowledgement to the first heartbeat.
+        run: Seconds from the first heartbeat to the stop.
+        drain: Seconds from the request to stop to the stop.
+    """
+
+    created: int = 0
+    stopped: int = 0
+    requeued: int = 0
+    vanished: int = 0
+    wait: Histogram = field(default_factory=Histogram)
+    startup: Histogram = field(default_factory=Histogram)
+    run: Histogram = field(default_factory=Histogram)
+    drain: Histogram = field(default_factory=Histogram)
+
+    def appeared(self, item: Observation) -> Counted:
+        """Count an item created during the watch, and everything that has happened to it already."""
+        self.created += 1
+        return self._steps(item, Counted.NOTHING)
+
+    def changed(self, before: Observation, now: Observation, counted: Counted) -> Counted:
+        """Count what has happened to a known item between two readings."""
+        if now.state == QUEUED and before.state != QUEUED:
+            self.requeued += 1
+        return self._steps(now, counted)
+
+    @staticmethod
+    def past(item: Observation) -> Counted:
+        """What has happened to an item found when the watch began; none of it is counted."""
+        counted = Counted.NOTHING
+        if item.acknowledged is not None:
+            counted |= Counted.WAIT
+        if item.started is not None:
+            counted |= Counted.STARTUP
+        if not item.live:
+            counted |= Counted.ALL
+        return counted
+
+    def copy(self) -> "Lifecycle":
+        """An independent copy with the same content."""
+        return Lifecycle(
+            *(self.created, self.stopped, self.requeued, self.vanished),
+            *(self.wait.copy(), self.startup.copy(), self.run.copy(), self.drain.copy()),
+        )
+
+    def _steps(self, item: Observation, counted: Counted) -> Counted:
+        if item.acknowledged is not None and not counted & Counted.WAIT:
+            counted |= Counted.WAIT
+            _observe(self.wait, item, item.created, item.acknowledged)
+        if item.started is not None and not counted & Counted.STARTUP:
+            counted |= Counted.STARTUP
+            _observe(self.startup, item, item.acknowledged, item.started)
+        if not item.live and not counted & Counted.STOP:
+            counted |= Counted.STOP
+            self.stopped += 1
+            _observe(self.run, item, item.started, item.stopped)
+            _observe(self.drain, item, item.stop_requested, item.stopped)
+        return counted
+
+
+def _observe(histogram: Histogram, item: Observation, start: float | None, end: float | None) -> None:
+    """Count one duration; a step the API did not date counts nowhere, and clocks that disagree count as 0."""
+    if start is None or end is None:
+        return
+    value = max(0.0, end - start)
+    histogram.observe(value, Example(_exemplar(item), value, end))
+
+
+def _exemplar(item: Observation) -> dict[str, str]:
+    """The IDs that lead to the item, as many as an exemplar has room for."""
+    labels: dict[str, str] = {}
+    room = EXEMPLAR_LENGTH
+    for name, value in (("work_id", item.id), ("session_id", item.session_id)):
+        if value is not None and len(name) + len(value) <= room:
+            labels[name] = value
+            room -= len(name) + len(value)
+    return labels

@@ -1,0 +1,123 @@
+"""One work item as it was read, reduced to what is measured."""
+
+from typing import Any
+
+import msgspec
+
+from exporter.api.types import WorkItem, unix
+
+QUEUED, STARTING, ACTIVE, STOPPING, STOPPED = "queued", "starting", "active", "stopping", "stopped"
+
+STATES = (QUEUED, STARTING, ACTIVE, STOPPING, STOPPED)
+"""The states the API documents (`work/schemas`)."""
+
+BEATING = (ACTIVE, STOPPING)
+"""The states in which a worker sends heartbeats (`work/heartbeat`)."""
+
+Labels = tuple[str, ...]
+"""A work item's values of the configured metadata keys, in their order."""
+
+
+class Observation(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A work item at one moment. All times are unix seconds on the API's clock; None where the API gave none.
+
+    Attributes:
+        id: The work item's ID.
+        state: Any string but stopped is live.
+        labels: Its values of the configured metadata keys.
+        read_at: When this was read.
+        session_id: The session the item is for.
+    """
+
+    id: str
+    state: str
+    labels: Labels
+    read_at: float
+    session_id: str | None = None
+    created: float | None = None
+    acknowledged: float | None = None
+    started: float | None = None
+    heartbeat: float | None = None
+    stop_requested: float | None = None
+    stopped: float | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether it can still change: ``stopped`` is terminal (`work/stop`)."""
+        return self.state != STOPPED
+
+    @property
+    def state_since(self) -> float | None:
+        """When it entered its state, or the latest earlier step the API dates; None for a state unknown here."""
+        steps = (self.created, self.acknowledged, self.started, self.stop_requested)
+        if self.state not in STATES[:4]:
+            return None
+        reached = [step for step in steps[: STATES.index(self.state) + 1] if step is not None]
+        return reached[-1] if reached else None
+
+    @property
+    def beating_since(self) -> float | None:
+        """The time its heartbeat lag counts from, or None if no heartbeat is due from it."""
+        if self.state not in BEATING:
+            return None
+        return next((time for time in (self.heartbeat, self.started, self.acknowledged) if time is not None), None)
+
+
+def observe(item: WorkItem, labels: Labels, read_at: float) -> Observation:
+    """Reduce a decoded item, read at ``read_at``, to what is measured."""
+    times = (
+        *(item.created_at, item.acknowledged_at, item.started_at),
+        *(item.latest_heartbeat_at, item.stop_requested_at, item.stopped_at),
+    )
+    return Observation(
+        item.id,
+        item.state,
+        labels,
+        read_at,
+        item.session_id,
+        *(None if time is None else unix(time) for time in times),
+    )
+
+
+class Labeller:
+    """Turns metadata into label values, with a bound on how many there are.
+
+    The first ``limit`` values of each key are kept, in the order they come, which for a work list is oldest first: the
+    same list gives the same labels after every restart. Further values are ``other``; an absent key is the empty
+    string, which to Prometheus is an absent label.
+    """
+
+    OTHER = "other"
+    MAX_LENGTH = 128
+
+    def __init__(self, keys: tuple[str, ...], limit: int, known: dict[str, list[str]] | None = None) -> None:
+        self.keys = keys
+        self._limit = limit
+        self._values: dict[str, dict[str, str]] = {key: {} for key in keys}
+        for key, values in (known or {}).items():
+            if key in self._values:
+                self._values[key] = {value: value for value in values}
+        self._interned: dict[Labels, Labels] = {}
+
+    @property
+    def known(self) -> dict[str, list[str]]:
+        """The values kept so far, by key, in the order they came."""
+        return {key: list(values) for key, values in self._values.items()}
+
+    def labels(self, metadata: dict[str, Any] | None) -> Labels:
+        """The label values of an item with this metadata."""
+        if not self.keys:
+            return ()
+        labels = tuple(self._value(key, (metadata or {}).get(key)) for key in self.keys)
+        return self._interned.setdefault(labels, labels)
+
+    def _value(self, key: str, raw: object) -> str:
+        if raw is None or raw == "":
+            return ""
+        text = (raw if isinstance(raw, str) else msgspec.json.encode(raw).decode())[: self.MAX_LENGTH]
+        values = self._values[key]
+        if text not in values and text != self.OTHER:
+            if len(values) >= self._limit:
+                return self.OTHER
+            values[text] = text
+        return text

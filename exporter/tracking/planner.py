@@ -1,0 +1,66 @@
+"""Which requests make every live item and the end of the list current, as few as possible."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from exporter.tracking.ledger import UNKNOWN, Ledger, LiveItem
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one refresh reads.
+
+    Attributes:
+        windows: Neighbours that one page of the list shows, read from just before the first.
+        single: Items with no live neighbour, read alone.
+        tail_after: The ID after which the tail is read, or None for the start of the list. Everything after it is
+            covered by the tail.
+    """
+
+    windows: tuple[tuple[LiveItem, ...], ...]
+    single: tuple[LiveItem, ...]
+    tail_after: str | None
+
+    @property
+    def requests(self) -> int:
+        """How many requests this takes, unless the tail has grown by more than a page."""
+        return len(self.windows) + len(self.single) + 1
+
+
+def plan(ledger: Ledger, page_size: int) -> Plan:
+    """Cover all live items and the tail with the fewest pages.
+
+    Going through the list from its start and opening each page at the first item not covered yet is optimal for
+    points on a line. A page that would reach the end of the list is the tail itself. Ranks are at least as far apart
+    as the items really are, so a page may show more than was planned, but not less.
+    """
+    windows: list[tuple[LiveItem, ...]] = []
+    single: list[LiveItem] = []
+    targets = ledger.targets()
+    tail_after = ledger.recent[0]
+    position = 0
+    while position < len(targets):
+        first = targets[position]
+        if tail_after is None or first.seen.id > tail_after:
+            break
+        if first.before == UNKNOWN:
+            single.append(first)
+            position += 1
+            continue
+        if first.rank + page_size >= ledger.next_rank:
+            tail_after = first.before
+            break
+        end = _end(targets, position, first.rank + page_size, tail_after)
+        if end == position + 1:
+            single.append(first)
+        else:
+            windows.append(tuple(targets[position:end]))
+        position = end
+    return Plan(tuple(windows), tuple(single), tail_after)
+
+
+def _end(targets: Sequence[LiveItem], position: int, rank: int, tail_after: str) -> int:
+    """Where the page that begins at ``position`` and reaches up to ``rank`` ends among the targets."""
+    while position < len(targets) and targets[position].rank < rank and targets[position].seen.id <= tail_after:
+        position += 1
+    return position

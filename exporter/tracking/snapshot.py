@@ -1,0 +1,141 @@
+"""What was true of an environment when it was last read: immutable, and all that metrics are made of."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from exporter.api.types import QueueStats, unix
+from exporter.histogram import Histogram
+from exporter.tracking.ledger import Ledger
+from exporter.tracking.observation import QUEUED, STATES, STOPPED, Labels
+
+MAX_UNKNOWN_STATES = 5
+"""States this version does not know that are shown under their own name; further ones are ``other``."""
+
+OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The work items of one environment. Ages and lags are seconds at the moment each item was read, never negative.
+
+    Attributes:
+        counts: Items by state and labels.
+        oldest_age: How long the item longest in each live state has been in it.
+        oldest_queued_at: Unix time at which the oldest queued item was created.
+        queue_age: Ages of the queued items.
+        max_heartbeat_lag: The longest time since the latest heartbeat.
+        oldest_heartbeat_at: Unix time it is counted from.
+        heartbeat_lag: That lag of every item that should send heartbeats.
+    """
+
+    counts: Mapping[tuple[str, Labels], int]
+    oldest_age: Mapping[str, float]
+    oldest_queued_at: float | None
+    queue_age: Histogram
+    max_heartbeat_lag: float
+    oldest_heartbeat_at: float | None
+    heartbeat_lag: Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """The API's own statistics; None where it gives none.
+
+    Attributes:
+        depth: Queued items that can be claimed.
+        pending: Queued items delivered and not acknowledged.
+        workers_polling: Workers that polled lately.
+        oldest_queued_at: Unix time.
+        oldest_queued_age: Seconds at the moment of reading.
+    """
+
+    depth: int | None
+    pending: int | None
+    workers_polling: int | None
+    oldest_queued_at: float | None
+    oldest_queued_age: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One environment at one moment.
+
+    Attributes:
+        read_at: Unix time on this machine's clock at which the reading began.
+        queue: The work items, or None while the whole list has not been read yet.
+        stats: The API's own statistics, or None if they are not read or could not be.
+    """
+
+    read_at: float
+    queue: Queue | None
+    stats: Stats | None
+
+    @property
+    def counts(self) -> Mapping[tuple[str, Labels], int]:
+        """Items by state and labels; empty while the list is not complete."""
+        return self.queue.counts if self.queue is not None else {}
+
+
+def stats_of(stats: QueueStats, read_at: float) -> Stats:
+    """What the API's statistics, read at this unix time on its clock, say."""
+    oldest = None if stats.oldest_queued_at is None else unix(stats.oldest_queued_at)
+    age = 0.0 if oldest is None else max(0.0, read_at - oldest)
+    return Stats(stats.depth, stats.pending, stats.workers_polling, oldest, age)
+
+
+def queue_of(ledger: Ledger, keys: int) -> Queue:
+    """Everything measured of the items in a ledger; ``keys`` is the number of configured labels."""
+    counts: Counter[tuple[str, Labels]] = Counter()
+    oldest_age = dict.fromkeys(STATES[:4], 0.0)
+    queue_age, heartbeat_lag = Histogram(), Histogram()
+    max_lag, oldest_heartbeat, oldest_queued = 0.0, None, None
+    for live in ledger.live.values():
+        item = live.seen
+        counts[item.state, item.labels] += 1
+        since = item.state_since
+        if since is not None:
+            oldest_age[item.state] = max(oldest_age[item.state], item.read_at - since)
+        if item.state == QUEUED and item.created is not None:
+            queue_age.observe(max(0.0, item.read_at - item.created))
+            oldest_queued = item.created if oldest_queued is None else min(oldest_queued, item.created)
+        beating = item.beating_since
+        if beating is not None:
+            lag = max(0.0, item.read_at - beating)
+            heartbeat_lag.observe(lag)
+            max_lag = max(max_lag, lag)
+            oldest_heartbeat = beating if oldest_heartbeat is None else min(oldest_heartbeat, beating)
+    for labels, count in ledger.history.stopped.items():
+        counts[STOPPED, labels] += count
+    return Queue(
+        counts=_zero_filled(_bounded(counts), ("",) * keys),
+        oldest_age=oldest_age,
+        oldest_queued_at=oldest_queued,
+        queue_age=queue_age,
+        max_heartbeat_lag=max_lag,
+        oldest_heartbeat_at=oldest_heartbeat,
+        heartbeat_lag=heartbeat_lag,
+    )
+
+
+def _bounded(counts: Mapping[tuple[str, Labels], int]) -> Counter[tuple[str, Labels]]:
+    """The counts with at most so many states that are not documented, the first ones by name."""
+    unknown = sorted({state for state, _ in counts} - set(STATES))
+    kept = {*STATES, *unknown[:MAX_UNKNOWN_STATES]}
+    bounded: Counter[tuple[str, Labels]] = Counter()
+    for (state, labels), count in counts.items():
+        bounded[state if state in kept else OTHER, labels] += count
+    return bounded
+
+
+def _zero_filled(counts: Counter[tuple[str, Labels]], no_labels: Labels) -> Mapping[tuple[str, Labels], int]:
+    """The counts with every documented state in them, so that none looks like missing data."""
+    present = {state for state, _ in counts}
+    for state in STATES:
+        if state not in present:
+            counts[state, no_labels] = 0
+    return dict(sorted(counts.items(), key=lambda entry: (_order(entry[0][0]), entry[0])))
+
+
+def _order(state: str) -> int:
+    return STATES.index(state) if state in STATES else len(STATES)

@@ -1,0 +1,257 @@
+"""Keeping one environment current: one refresh at a time, the whole list now and then, and what to show of it."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import structlog
+
+from exporter.api.client import WorkAPI
+from exporter.api.errors import REASONS, APIError, InvalidResponse
+from exporter.tracking.ledger import Ledger
+from exporter.tracking.observation import Labeller
+from exporter.tracking.reader import Reader, TailLostError
+from exporter.tracking.settings import TrackingSettings
+from exporter.tracking.snapshot import Queue, Snapshot, Stats, queue_of, stats_of
+from exporter.tracking.source import Source
+from exporter.tracking.traversal import Traversal
+from exporter.tracking.view import EnvironmentIdentity, EnvironmentView
+from exporter.tracking.walk import CursorLostError
+
+INTERNAL = "internal"
+"""The reason of a failure that is the exporter's own fault."""
+
+PROGRESS_INTERVAL = 10.0
+"""Seconds between two log lines about the progress of a traversal."""
+
+log = structlog.get_logger()
+
+
+class Tracker:
+    """One environment over time.
+
+    Args:
+        environment: Which, and how it is called; may be renamed later.
+        api: The account's client.
+        settings: How to track.
+        page_interval: Seconds between the pages of one walk through the list.
+        ledger: What is known from an earlier run.
+        labeller: The label values known from an earlier run.
+        now: Unix time on this machine's clock.
+    """
+
+    def __init__(
+        self,
+        environment: EnvironmentIdentity,
+        api: WorkAPI,
+        settings: TrackingSettings,
+        *,
+        page_interval: float,
+        ledger: Ledger | None = None,
+        labeller: Labeller | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.environment = environment
+        self.ledger = ledger or Ledger()
+        self.labeller = labeller or Labeller(settings.metadata_keys, settings.max_label_values)
+        self.traversed_at: float | None = None
+        self._api = api
+        self._settings = settings
+        self._page_interval = page_interval
+        self._now = now
+        self._reading = asyncio.Lock()
+        self._refresh: asyncio.Task[None] | None = None
+        self._begun = -float("inf")
+        self._traversal: asyncio.Task[None] | None = None
+        self._progress: str | None = None
+        self._snapshot: Snapshot | None = None
+        self._up = False
+        self._error: str | None = None
+        self._failures = Counter(dict.fromkeys((*REASONS, INTERNAL), 0))
+        self._duration: float | None = None
+        self._requests: int | None = None
+
+    # -- for the fleet ------------------------------------------------------------------------------------------------
+
+    def refresh(self, deadline: float) -> asyncio.Task[None] | None:
+        """The refresh under way, or a new one; None if the data are too young to be read again.
+
+        Args:
+            deadline: On ``time.monotonic()``'s clock. The refresh goes on after it, but retries nothing.
+        """
+        if self._refresh is not None and not self._refresh.done():
+            return self._refresh
+        if time.monotonic() - self._begun < self._settings.min_interval:
+            return None
+        self._begun = time.monotonic()
+        self._refresh = asyncio.create_task(self._run(deadline), name=f"refresh {self.environment.id}")
+        return self._refresh
+
+    def view(self) -> EnvironmentView:
+        """What to show now."""
+        fresh = self._snapshot is not None and self._now() - self._snapshot.read_at <= self._settings.max_staleness
+        return EnvironmentView(
+            environment=self.environment,
+            up=self._up,
+            history_complete=self.ledger.complete,
+            snapshot=self._snapshot if fresh else None,
+            lifecycle=self.ledger.lifecycle.copy() if self.ledger.complete else None,
+            refresh_duration=self._duration,
+            refresh_requests=self._requests,
+            failures=dict(self._failures),
+            error=self._error,
+            progress=self._progress,
+        )
+
+    async def complete(self) -> None:
+        """Read everything there is to read, however long it takes."""
+        while True:
+            self._begun = -float("inf")
+            deadline = time.monotonic() + self._settings.max_staleness
+            await (self.refresh(deadline) or asyncio.sleep(0))
+            if self.ledger.complete or not self._up:
+                return
+
+    async def close(self) -> None:
+        """Stop whatever is under way."""
+        tasks = [task for task in (self._refresh, self._traversal) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # -- one refresh --------------------------------------------------------------------------------------------------
+
+    async def _run(self, deadline: float) -> None:
+        """One refresh, with its outcome on record."""
+        start = time.monotonic()
+        source = self._source(deadline)
+        reason: str | None = None
+        try:
+            await self._read(source, deadline)
+        except APIError as error:
+            reason, self._error = error.reason, str(error)
+            log.warning("refresh failed", environment=self.environment.id, reason=reason, error=self._error)
+        except Exception as error:
+            reason, self._error = INTERNAL, f"{type(error).__name__}: {error}"
+            log.exception("refresh failed: this is a defect of the exporter", environment=self.environment.id)
+        else:
+            self._error = None
+        finally:
+            self._duration, self._requests = time.monotonic() - start, source.requests
+        if reason is not None:
+            self._failures[reason] += 1
+        self._up = reason is None
+
+    async def _read(self, source: Source, deadline: float) -> None:
+        read_at = self._now()
+        stats = asyncio.create_task(self._read_stats(source))
+        try:
+            if not self.ledger.complete:
+                await self._first_traversal(stats, deadline)
+            queue = await self._read_queue(source) if self.ledger.complete else None
+        except BaseException:
+            stats.cancel()
+            await asyncio.gather(stats, return_exceptions=True)
+            raise
+        # Whole counts are shown even where the API's statistics fail; that failure is then the refresh's.
+        failure = (await asyncio.gather(stats, return_exceptions=True))[0]
+        self._snapshot = Snapshot(read_at, queue, failure if isinstance(failure, Stats) else None)
+        if isinstance(failure, BaseException):
+            raise failure
+
+    async def _read_stats(self, source: Source) -> Stats | None:
+        if not self._settings.queue_stats:
+            return None
+        answer = await source.stats()
+        return stats_of(answer.value, answer.read_at)
+
+    async def _read_queue(self, source: Source) -> Queue:
+        if self._traversal_due():
+            self._start_traversal()
+        async with self._reading:
+            try:
+                await Reader(source, self.ledger, self.labeller).read()
+            except TailLostError:
+                self._start_traversal()
+                raise
+            return queue_of(self.ledger, len(self._settings.metadata_keys))
+
+    async def _first_traversal(self, stats: asyncio.Task[Stats | None], deadline: float) -> None:
+        """Wait for the first reading of the whole list as long as the scraper does, showing the statistics so far."""
+        traversal = self._start_traversal()
+        waiting = {traversal, stats}
+        while not traversal.done():
+            timeout = max(0.0, deadline - time.monotonic())
+            done, waiting = await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if stats in done and not stats.cancelled() and stats.exception() is None:
+                self._snapshot = Snapshot(self._now(), None, stats.result())
+            if not done:
+                return
+        await traversal
+
+    # -- the whole list -----------------------------------------------------------------------------------------------
+
+    def _traversal_due(self) -> bool:
+        interval = self._settings.resync_interval
+        if self.ledger.traversed != self.ledger.origin:
+            return True
+        return interval > 0 and self._now() - (self.traversed_at or 0.0) >= interval
+
+    def _start_traversal(self) -> asyncio.Task[None]:
+        """The reading of the whole list under way, or a new one that goes on where an earlier one stopped."""
+        if self._traversal is None or self._traversal.done():
+            self._traversal = asyncio.create_task(self._traverse(), name=f"traversal {self.environment.id}")
+            self._traversal.add_done_callback(self._traversal_ended)
+        return self._traversal
+
+    def _traversal_ended(self, task: asyncio.Task[None]) -> None:
+        """Log a failure here, since nobody may be waiting; the next refresh goes on from where it stopped."""
+        self._progress = None
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.warning("reading the whole list stopped", environment=self.environment.id, error=str(error))
+
+    async def _traverse(self) -> None:
+        first = not self.ledger.complete
+        source = self._source(0.0)
+        traversal = Traversal(source, self.ledger, self.labeller)
+        logged = time.monotonic()
+        log.debug("reading the whole list", environment=self.environment.id, first=first, after=self.ledger.traversed)
+        while True:
+            try:
+                async with self._reading:
+                    finished = await traversal.step()
+            except CursorLostError:
+                if self.ledger.traversed == self.ledger.origin:
+                    message = "the list cannot be read on from its start"
+                    raise InvalidResponse(message, endpoint="list") from None
+                log.warning("the list no longer has what it had; starting over", environment=self.environment.id)
+                self._start_over(first)
+                traversal = Traversal(source, self.ledger, self.labeller)
+                continue
+            self._progress = f"{traversal.pages} pages read, {self.ledger.history.size} items known"
+            if finished:
+                break
+            if time.monotonic() - logged >= PROGRESS_INTERVAL:
+                logged = time.monotonic()
+                log.info("reading the whole list", environment=self.environment.id, progress=self._progress)
+        self.traversed_at = self._now()
+        log.log(
+            20 if first or traversal.pages > 1 else 10,
+            "read the whole list",
+            environment=self.environment.id,
+            pages=traversal.pages,
+            items=self.ledger.history.size,
+            live=len(self.ledger.live),
+        )
+
+    def _start_over(self, first: bool) -> None:
+        if first:
+            self.ledger.start_over()
+        else:
+            self.ledger.traversed = self.ledger.origin
+
+    def _source(self, deadline: float) -> Source:
+        patience = self._api.settings.request_timeout
+        return Source(self._api, self.environment.id, patience, self._page_interval, deadline)

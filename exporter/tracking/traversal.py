@@ -1,0 +1,71 @@
+"""Reading the whole list page by page in the background: the first time, and now and then to correct drift."""
+
+from exporter.tracking.ledger import Ledger, Reading, Sighting
+from exporter.tracking.observation import Labeller, observe
+from exporter.tracking.source import Source
+from exporter.tracking.walk import CursorLostError, Page, Walk
+
+MAX_PAGES = 20
+"""Pages that one step may take; one is the rule, more where pages have become smaller than segments."""
+
+
+class Traversal:
+    """A reading of the whole list that can stop after any step and go on later, in another process if need be.
+
+    Each step reads a stretch that ends where a segment of the ledger ends, and counts it anew. Nothing else may change
+    the ledger during a step.
+    """
+
+    def __init__(self, source: Source, ledger: Ledger, labeller: Labeller) -> None:
+        self._source = source
+        self._ledger = ledger
+        self._labeller = labeller
+        anchors = [] if ledger.traversed is None else ledger.history.anchors_before(ledger.traversed)
+        self._walk = Walk(source, ledger.traversed, [*anchors, ledger.origin, None])
+        self.pages = 0
+
+    async def step(self) -> bool:
+        """Read on; True if that was the end of the list.
+
+        Raises:
+            CursorLostError: Nothing leads on from where an earlier traversal stopped; it must start over.
+            APIError: A request failed; another traversal can go on from here.
+        """
+        ledger = self._ledger
+        sightings: list[Sighting] = []
+        before = ledger.traversed
+        for _ in range(MAX_PAGES):
+            page = await self._walk.next()
+            self.pages += 1
+            sightings += self._sightings(page, sightings[-1].item.id if sightings else before)
+            cut = self._cut(sightings, page.end)
+            if page.end or cut is not None:
+                break
+        else:
+            raise CursorLostError(ledger.traversed)
+        kept = [sighting for sighting in sightings if cut is None or sighting.item.id <= cut]
+        ids = [sighting.item.id for sighting in kept]
+        ledger.recount(Reading(before, cut, kept, ids))
+        ledger.traversed = ids[-1] if ids else before
+        if cut is None:
+            ledger.traversed, ledger.complete = ledger.origin, True
+        elif len(kept) < len(sightings):
+            self._walk = Walk(self._source, ledger.traversed, [*reversed(ids[-4:-1]), before])
+        return cut is None
+
+    def _sightings(self, page: Page, before: str | None) -> list[Sighting]:
+        sightings = []
+        for item in page.items:
+            sightings.append(Sighting(observe(item, self._labeller.labels(item.metadata), page.read_at), before))
+            before = item.id
+        return sightings
+
+    def _cut(self, sightings: list[Sighting], end: bool) -> str | None:
+        """The last ID up to which segments can be counted anew; None for the end of the list, or if more is needed."""
+        if end or not sightings:
+            return None
+        last, known = sightings[-1].item.id, self._ledger.last
+        if known is None or last >= known:
+            return last
+        boundary = self._ledger.history.boundary(last)
+        return boundary if boundary is not None and boundary > (self._ledger.traversed or "") else None

@@ -1,0 +1,75 @@
+"""The fleet as it is shown: one frozen object a scrape."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from exporter.api.requests import RequestCounts
+from exporter.tracking.lifecycle import Lifecycle
+from exporter.tracking.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentIdentity:
+    """An environment's ID, the name to show, and the account through which it is read."""
+
+    id: str
+    name: str
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentView:
+    """One environment.
+
+    Attributes:
+        environment: Which.
+        up: Whether the newest refresh succeeded; False before the first.
+        history_complete: Whether the whole list has been read.
+        snapshot: The newest data, or None if there are none that are fresh enough.
+        lifecycle: Counters since the watch began, or None before that.
+        refresh_duration: Seconds the newest refresh took, or None before the first.
+        refresh_requests: API requests it made, or None.
+        failures: Failed refreshes by reason; every reason is present.
+        error: The newest failure's words, or None if the newest refresh succeeded.
+        progress: What the reading of the whole list has come to, in words, or None if none is under way.
+    """
+
+    environment: EnvironmentIdentity
+    up: bool
+    history_complete: bool
+    snapshot: Snapshot | None
+    lifecycle: Lifecycle | None
+    refresh_duration: float | None
+    refresh_requests: int | None
+    failures: Mapping[str, int]
+    error: str | None
+    progress: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """One account.
+
+    Attributes:
+        name: Its name.
+        requests: What its requests cost.
+        clock_skew: API clock minus local clock in seconds, or None before the first answer.
+        environments: How many environments are watched.
+        discovery_up: Whether the newest discovery succeeded; None where environments are configured by hand.
+        discovery_error: The newest discovery's failure, or None.
+    """
+
+    name: str
+    requests: RequestCounts
+    clock_skew: float | None
+    environments: int
+    discovery_up: bool | None
+    discovery_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FleetView:
+    """Everything that is watched, in the order of accounts and of environments' names."""
+
+    environments: tuple[EnvironmentView, ...]
+    accounts: tuple[AccountView, ...]
