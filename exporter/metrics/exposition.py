@@ -1,50 +1,35 @@
 """A view of the fleet as exposition text, beside what prometheus_client knows of the process itself."""
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
 
-from exporter.metrics.families import Families, Reload, families, label_name
+from exporter.metrics.families import Families, Reload, families
 from exporter.tracking.view import FleetView
 
+_process = CollectorRegistry()
+ProcessCollector(registry=_process)
+PlatformCollector(registry=_process)
+GCCollector(registry=_process)
 
-class _Collector(Protocol):
-    def collect(self) -> Iterable[Metric]:
-        """The families to expose."""
 
+def encode(view: FleetView, accept: str | None, reload: Reload | None = None) -> tuple[bytes, str]:
+    """The text of a view and its content type: OpenMetrics where the ``Accept`` header asks for it, else text 0.0.4.
 
-class Exposition:
-    """Turns views into text. It holds nothing of a view: each scrape is made of one alone.
-
-    Args:
-        metadata_keys: The metadata keys that are labels of ``qoder_work_items``.
+    Nothing of a view is kept: each scrape is made of one view alone.
     """
-
-    def __init__(self, metadata_keys: Sequence[str] = ()) -> None:
-        self.reload: Reload | None = None
-        self._metadata_labels = tuple(label_name(key) for key in metadata_keys)
-        self._process = CollectorRegistry()
-        ProcessCollector(registry=self._process)
-        PlatformCollector(registry=self._process)
-        GCCollector(registry=self._process)
-
-    def encode(self, view: FleetView, accept: str | None) -> tuple[bytes, str]:
-        """The text and its content type: OpenMetrics where the ``Accept`` header asks for it, else text 0.0.4."""
-        encoder, content_type = choose_encoder(accept or "")
-        return encoder(
-            _Once([families(view, self._metadata_labels, self.reload), self._process.collect()])
-        ), content_type
+    encoder, content_type = choose_encoder(accept or "")
+    return encoder(_Once(families(view, reload))), content_type
 
 
 class _Once:
-    """A collector of families that exist already."""
+    """What an encoder collects from: the families of one view, then those of the process."""
 
-    def __init__(self, parts: Sequence[Families | Iterable[Metric]]) -> None:
-        self._parts = parts
+    def __init__(self, fleet: Families) -> None:
+        self._fleet = fleet
 
     def collect(self) -> Iterable[Metric]:
-        for part in self._parts:
-            yield from part
+        yield from self._fleet
+        yield from _process.collect()

@@ -56,7 +56,11 @@ def label_name(key: str) -> str:
 
 
 class Families:
-    """Collects samples into families, in the order of the table."""
+    """Collects samples into families, in the order of the table.
+
+    Args:
+        metadata_labels: The label names of the configured metadata keys, in their order.
+    """
 
     def __init__(self, metadata_labels: Sequence[str] = ()) -> None:
         self._metadata_labels = tuple(metadata_labels)
@@ -107,15 +111,14 @@ def _exemplar(example: Example) -> Exemplar:
     return Exemplar(example.labels, example.value, example.timestamp)
 
 
-def families(view: FleetView, metadata_labels: Sequence[str] = (), reload: Reload | None = None) -> Families:
+def families(view: FleetView, reload: Reload | None = None) -> Families:
     """All families of a view.
 
     Args:
         view: What to show.
-        metadata_labels: The label names of the configured metadata keys, in their order.
         reload: How the configuration was last loaded.
     """
-    out = Families(metadata_labels)
+    out = Families([label_name(key) for key in view.metadata_keys])
     for environment in view.environments:
         _environment(out, environment)
     for account in view.accounts:

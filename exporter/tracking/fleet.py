@@ -127,6 +127,7 @@ class Fleet:
         return FleetView(
             environments=tuple(tracker.view() for tracker in self._trackers()),
             accounts=tuple(account.view() for account in self._accounts),
+            metadata_keys=self._tracking.metadata_keys,
         )
 
     def interrupt(self) -> None:

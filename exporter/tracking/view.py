@@ -69,7 +69,14 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True)
 class FleetView:
-    """Everything that is watched, in the order of accounts and of environments' names."""
+    """Everything that is watched, in the order of accounts and of environments' names.
+
+    Attributes:
+        environments: The environments of all accounts.
+        accounts: The accounts.
+        metadata_keys: The metadata keys whose values are the labels of the counts, in their order.
+    """
 
     environments: tuple[EnvironmentView, ...]
     accounts: tuple[AccountView, ...]
+    metadata_keys: tuple[str, ...] = ()
