@@ -12,45 +12,70 @@
         simulation.force(environment_id, work_id, "queued")
         assert simulation.truth(environment_id).counts["queued"] == 1
 
+Scenarios are ready-made accounts with workers at work:
+
+    async with play(set_up("demo")) as server:
+        ...
+
 What the documentation leaves open is an option of `Options`. `create_app` gives the bare ASGI application.
 """
 
+from .actors import Actor, acting
 from .app import BASE_PATH, create_app
 from .clock import Clock, ManualClock, RealClock
 from .faults import AnyFault, Fault, Faults, Garbage, Latency, Reset, Status, Truncate
 from .history import Life
 from .item import STATES
 from .options import Options
+from .producers import BurstProducer, Operator, SteadyProducer
+from .scenario import SCENARIOS, Scenario, play, run, set_up
 from .server import SimulatorServer, SimulatorThread
-from .simulation import DEFAULT_TOKEN, Simulation, Times
+from .simulation import Simulation, Times
+from .tokens import DEFAULT_TOKEN
 from .traffic import EndpointTraffic, Exchange, Traffic
 from .truth import TrueItem, Truth
+from .workers import EAGER, PATIENT, Holding, Profile, Worker
 
 __all__ = [
     "BASE_PATH",
     "DEFAULT_TOKEN",
+    "EAGER",
+    "PATIENT",
+    "SCENARIOS",
     "STATES",
+    "Actor",
     "AnyFault",
+    "BurstProducer",
     "Clock",
     "EndpointTraffic",
     "Exchange",
     "Fault",
     "Faults",
     "Garbage",
+    "Holding",
     "Latency",
     "Life",
     "ManualClock",
+    "Operator",
     "Options",
+    "Profile",
     "RealClock",
     "Reset",
+    "Scenario",
     "Simulation",
     "SimulatorServer",
     "SimulatorThread",
     "Status",
+    "SteadyProducer",
     "Times",
     "Traffic",
     "TrueItem",
     "Truncate",
     "Truth",
+    "Worker",
+    "acting",
     "create_app",
+    "play",
+    "run",
+    "set_up",
 ]

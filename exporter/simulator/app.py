@@ -120,12 +120,13 @@ class _Answer:
         return Response(encode(body), error.status, media_type=JSON)
 
     def _gateway_answer(self, fault: Status, request_id: str) -> Response:
-        if fault.body:
+        if fault.body and fault.status not in (204, 304):
             error = ApiError("The gateway answers instead of the service.")
             error.status, error.type = fault.status, _GATEWAY_TYPES.get(fault.status, ApiError.type)
             response = self._error(error, request_id)
         else:
             response = Response(status_code=fault.status)
+        response.headers.update(fault.headers)
         if fault.retry_after is not None:
             response.headers["retry-after"] = fault.retry_after
         return response

@@ -57,7 +57,7 @@ class Call:
             PermissionDeniedError: It has no rights.
         """
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
-        rights = self.simulation.token_rights(token) if scheme.lower() == "bearer" else None
+        rights = self.simulation.tokens.rights(token) if scheme.lower() == "bearer" else None
         if rights is None:
             raise AuthenticationError("The bearer token is missing, unknown or expired.")
         if not rights:

@@ -2,20 +2,20 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
 from . import lifecycle
 from .call import Call
-from .clock import MICROSECONDS, microseconds
+from .clock import MICROSECONDS
 from .connection import while_connected
 from .environment import Environment
 from .errors import InvalidRequestError
 from .item import WorkItem, item_id
 from .options import StatsField
-from .page import page_request, positive_integer, select_page
+from .page import page_request, select_page
+from .query import boolean, integer, moment
 from .wire import (
     EnvironmentBody,
     HeartbeatBody,
@@ -41,8 +41,8 @@ async def list_environments(call: Call) -> PageBody[EnvironmentBody]:
     """List environments, newest first (`environments/list`)."""
     simulation = call.simulation
     wanted = page_request(call.query, simulation.options, over_limit=simulation.options.environments_over_limit)
-    archived = _boolean(call, "include_archived")
-    since, until = _moment(call, "created_at[gte]"), _moment(call, "created_at[lte]")
+    archived = boolean(call.query, "include_archived")
+    since, until = moment(call.query, "created_at[gte]"), moment(call.query, "created_at[lte]")
     with simulation.lock:
         chosen = [
             environment
@@ -67,7 +67,8 @@ async def list_work(call: Call) -> PageBody[WorkBody]:
     with call.simulation.lock:
         environment = call.work_environment()
         wanted = page_request(call.query, environment.options)
-        page = select_page(environment.queue.items, item_id, wanted, environment.options)
+        queue = environment.queue
+        page = select_page(queue.items, item_id, wanted, environment.options, forgotten=queue.forgotten)
         data = [_work(call, environment, item) for item in page.data]
     return page_body(data, [body.id for body in data], has_more=page.has_more, options=environment.options)
 
@@ -107,10 +108,11 @@ async def queue_stats(call: Call) -> StatsBody:
 async def poll_work(call: Call) -> WorkBody | None:
     """Deliver one queued item, or none after ``block_ms`` (`work/poll`)."""
     environment = call.work_environment()
-    block_ms = positive_integer(call.query, "block_ms") or 0
+    block_ms = integer(call.query, "block_ms") or 0
     if block_ms > LONGEST_BLOCK_MS:
         raise InvalidRequestError(f"block_ms must be from 1 to {LONGEST_BLOCK_MS}.", "block_ms")
-    reclaim_us = _reclaim_ms(call) * 1000
+    given = integer(call.query, "reclaim_older_than_ms", least=0)
+    reclaim_us = (DEFAULT_RECLAIM_MS if given is None else given) * 1000
     clock = call.simulation.clock
     deadline_us = clock.now_us() + block_ms * 1000
     while (body := _deliver(call, environment.id, reclaim_us)) is None:
@@ -127,14 +129,6 @@ def _deliver(call: Call, environment_id: str, reclaim_us: int) -> WorkBody | Non
         return None if item is None else _work(call, environment, item, polled=True)
 
 
-def _reclaim_ms(call: Call) -> int:
-    name = "reclaim_older_than_ms"
-    if call.query.get(name, "").strip("0") == "" and call.query.get(name):
-        return 0
-    given = positive_integer(call.query, name)
-    return DEFAULT_RECLAIM_MS if given is None else given
-
-
 async def ack_work(call: Call) -> WorkBody:
     """Claim an item (`work/ack`)."""
     with call.simulation.lock:
@@ -148,17 +142,21 @@ async def heartbeat_work(call: Call) -> HeartbeatBody:
     """Extend an item's lease (`work/heartbeat`)."""
     with call.simulation.lock:
         environment = call.work_environment()
-        desired_ttl = positive_integer(call.query, "desired_ttl_seconds")
+        desired_ttl = integer(call.query, "desired_ttl_seconds")
+        expected = _expected(call)
         item = call.item(environment)
         now_us = call.simulation.clock.now_us()
-        extended, ttl = lifecycle.heartbeat(
-            environment.queue,
-            item,
-            now_us,
-            expected=call.query.get("expected_last_heartbeat"),
-            desired_ttl=desired_ttl,
-        )
+        extended, ttl = lifecycle.heartbeat(environment.queue, item, now_us, expected=expected, desired_ttl=desired_ttl)
         return HeartbeatBody(six_digits(now_us), extended, item.state, ttl)
+
+
+def _expected(call: Call) -> lifecycle.Expected | None:
+    name = "expected_last_heartbeat"
+    if name not in call.query:
+        return None
+    if call.query[name] == lifecycle.NO_HEARTBEAT:
+        return lifecycle.Expected(None)
+    return lifecycle.Expected(moment(call.query, name))
 
 
 async def stop_work(call: Call) -> WorkBody:
@@ -223,19 +221,3 @@ def _work(call: Call, environment: Environment, item: WorkItem, *, polled: bool 
         return work_body(item, environment.id)
     visible = polled or shown == "everywhere"
     return work_body(item, environment.id, call.simulation.secret(item.id) if visible else None)
-
-
-def _boolean(call: Call, name: str) -> bool:
-    text = call.query.get(name, "false").lower()
-    if text not in ("true", "false"):
-        raise InvalidRequestError(f"{name} must be true or false.", name)
-    return text == "true"
-
-
-def _moment(call: Call, name: str) -> int | None:
-    if name not in call.query:
-        return None
-    try:
-        return microseconds(datetime.fromisoformat(call.query[name]).timestamp())
-    except ValueError:
-        raise InvalidRequestError(f"{name} must be an RFC 3339 time.", name) from None

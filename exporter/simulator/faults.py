@@ -78,11 +78,13 @@ class Status(Fault, frozen=True, tag="status"):
         status: From 200 to 599.
         body: Whether there is an error envelope; otherwise the answer has no body at all.
         retry_after: The ``Retry-After`` header, seconds or an HTTP date.
+        headers: Further headers, such as ``Location``.
     """
 
     status: int
     body: bool = True
     retry_after: str | None = None
+    headers: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,9 +1,9 @@
 """What a worker or an operator may do with one work item, and what is refused."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
 
-from .clock import MICROSECONDS, microseconds
+from .clock import MICROSECONDS
 from .errors import InvalidRequestError, PreconditionFailedError, StateConflictError
 from .item import ACTIVE, QUEUED, STARTING, STOPPED, STOPPING, Lease, WorkItem
 from .queue import WorkQueue
@@ -14,6 +14,13 @@ NO_HEARTBEAT = "NO_HEARTBEAT"
 """What a worker expects before its first heartbeat (`work/heartbeat`)."""
 MOST_METADATA, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512
 """Limits of metadata (`conventions/schemas`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a worker believes to be the lease's latest heartbeat; None for none yet."""
+
+    heartbeat_us: int | None
 
 
 def ack(queue: WorkQueue, item: WorkItem, now_us: int, worker_id: str | None) -> None:
@@ -50,23 +57,28 @@ def _refuse_stranger(holder: str | None, worker_id: str | None) -> None:
 
 
 def heartbeat(
-    queue: WorkQueue, item: WorkItem, now_us: int, *, expected: str | None, desired_ttl: int | None
+    queue: WorkQueue, item: WorkItem, now_us: int, *, expected: Expected | None, desired_ttl: int | None
 ) -> tuple[bool, int]:
     """Extend the lease; the first heartbeat makes a starting item active (`work/heartbeat`).
+
+    Args:
+        queue: The item's queue.
+        item: The item.
+        now_us: The present.
+        expected: What the worker believes; None if it does not say.
+        desired_ttl: Seconds it asks for.
 
     Returns:
         Whether the lease was extended, and its seconds.
 
     Raises:
-        InvalidRequestError: ``expected`` is neither ``NO_HEARTBEAT`` nor RFC 3339.
         StateConflictError: The item is queued, stopped or in no documented state.
         PreconditionFailedError: ``expected`` is not the lease's latest heartbeat.
     """
-    expected_us = None if expected in (None, NO_HEARTBEAT) else _parse_heartbeat(str(expected))
     if item.state not in (STARTING, ACTIVE, STOPPING):
         raise StateConflictError(f"A work item that is {item.state} takes no heartbeat.")
     lease = item.lease = item.lease or Lease(heartbeat_us=item.heartbeat_us)
-    if expected is not None and expected_us != lease.heartbeat_us:
+    if expected is not None and expected.heartbeat_us != lease.heartbeat_us:
         raise PreconditionFailedError("The expected heartbeat is not the latest one: another worker has the lease.")
     ttl = min(max(desired_ttl or queue.options.default_ttl_seconds, SHORTEST_TTL), LONGEST_TTL)
     lease.heartbeat_us = item.heartbeat_us = now_us
@@ -78,18 +90,6 @@ def heartbeat(
         item.started_us = now_us
         queue.move(item, ACTIVE)
     return extended, ttl
-
-
-def _parse_heartbeat(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None or "T" not in text.upper():
-        raise InvalidRequestError(
-            "expected_last_heartbeat must be NO_HEARTBEAT or an RFC 3339 time.", "expected_last_heartbeat"
-        )
-    return microseconds(moment.timestamp())
 
 
 def stop(queue: WorkQueue, item: WorkItem, now_us: int, *, force: bool) -> None:

@@ -1,12 +1,13 @@
 """Pages of a list: what ``limit`` and the three cursors select (`conventions/pagination`)."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from .errors import InvalidRequestError, NotFoundError
 from .options import Options
+from .query import Query, integer
 
 DEFAULT_LIMIT = 20
 """Items on a page when ``limit`` is left out (`work/list`)."""
@@ -41,7 +42,7 @@ class Page(Generic[T]):
     has_more: bool = False
 
 
-def page_request(query: Mapping[str, str], options: Options, *, over_limit: str = "cap") -> PageRequest:
+def page_request(query: Query, options: Options, *, over_limit: str = "cap") -> PageRequest:
     """Read ``limit`` and the cursors.
 
     Args:
@@ -52,7 +53,7 @@ def page_request(query: Mapping[str, str], options: Options, *, over_limit: str 
     Raises:
         InvalidRequestError: The limit is not a positive integer, or there is more than one cursor.
     """
-    limit = positive_integer(query, "limit") or DEFAULT_LIMIT
+    limit = integer(query, "limit") or DEFAULT_LIMIT
     if limit > 100 and over_limit == "invalid":
         raise InvalidRequestError("limit must be from 1 to 100.", "limit")
     given = [name for name in _CURSORS if name in query]
@@ -69,22 +70,14 @@ def page_request(query: Mapping[str, str], options: Options, *, over_limit: str 
     return PageRequest(limit, query[name], name, backward=name == "before_id")
 
 
-def positive_integer(query: Mapping[str, str], name: str) -> int | None:
-    """Return the parameter's value, None if it is left out.
-
-    Raises:
-        InvalidRequestError: It is not a positive integer.
-    """
-    if name not in query:
-        return None
-    text = query[name]
-    if not (text.isascii() and text.isdigit() and int(text[:19]) > 0):
-        raise InvalidRequestError(f"{name} must be a positive integer.", name)
-    return int(text[:19])
-
-
 def select_page(
-    items: Sequence[T], key: Callable[[T], str], wanted: PageRequest, options: Options, *, descending: bool = False
+    items: Sequence[T],
+    key: Callable[[T], str],
+    wanted: PageRequest,
+    options: Options,
+    *,
+    descending: bool = False,
+    forgotten: Collection[str] = (),
 ) -> Page[T]:
     """Return the page of a list sorted by ID.
 
@@ -94,6 +87,7 @@ def select_page(
         wanted: Limit and cursor.
         options: What an unknown cursor does, and which side of it ``before_id`` shows.
         descending: Whether the list begins with the greatest ID.
+        forgotten: IDs that count as unknown cursors although they are in the list.
 
     Raises:
         InvalidRequestError: The cursor is unknown, and the options say so.
@@ -101,8 +95,8 @@ def select_page(
     """
     if wanted.cursor is None:
         return Page(items[: wanted.limit], len(items) > wanted.limit)
-    position, known = _locate(items, key, wanted.cursor, descending=descending)
-    if not known:
+    position, listed = _locate(items, key, wanted.cursor, descending=descending)
+    if not listed or wanted.cursor in forgotten:
         match options.unknown_cursor:
             case "not_found":
                 raise NotFoundError(f"{wanted.param} names nothing that exists.")
@@ -115,7 +109,7 @@ def select_page(
             case _:
                 pass
     if not wanted.backward:
-        start = position + known
+        start = position + listed
         return Page(items[start : start + wanted.limit], len(items) > start + wanted.limit)
     if options.before_id_page == "first":
         return Page(items[: min(position, wanted.limit)], position > wanted.limit)

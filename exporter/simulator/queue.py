@@ -16,6 +16,7 @@ class WorkQueue:
         options: How this queue behaves where the documentation is silent.
         items: Every item, ascending by ID. To be changed only through the methods.
         queued: The items in state ``queued``, ascending by ID.
+        forgotten: IDs that are no longer known as cursors, although their items are listed.
         pollers: When each ``Worker-ID`` polled last, in microseconds.
         arrivals: Rings when an item becomes queued.
     """
@@ -24,6 +25,7 @@ class WorkQueue:
         self.options = options
         self.items: list[WorkItem] = []
         self.queued: list[WorkItem] = []
+        self.forgotten: set[str] = set()
         self.pollers: dict[str, int] = {}
         self.arrivals = Bell()
         self._expiries: list[tuple[int, str, WorkItem]] = []

@@ -3,13 +3,14 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
 from types import TracebackType
 
 import uvicorn
 
+from .actors import Actor, acting
 from .app import BASE_PATH, create_app
 from .connection import ConnectionProtocol
 from .simulation import Simulation
@@ -118,10 +119,14 @@ class SimulatorThread:
         simulation: What to serve.
         host: The address to listen on.
         port: The port to listen on; 0 takes a free one.
+        actors: Who acts on it meanwhile.
     """
 
-    def __init__(self, simulation: Simulation, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, simulation: Simulation, host: str = "127.0.0.1", port: int = 0, *, actors: Iterable[Actor] = ()
+    ) -> None:
         self._server = SimulatorServer(simulation, host, port)
+        self._actors = tuple(actors)
         self._thread = threading.Thread(target=self._run, name="simulator", daemon=True)
         self._ready = threading.Event()
         self._error: BaseException | None = None
@@ -166,6 +171,7 @@ class SimulatorThread:
     async def _serve(self) -> None:
         ending = asyncio.Event()
         self._end = partial(asyncio.get_running_loop().call_soon_threadsafe, ending.set)
-        async with self._server:
+        clock = self._server.simulation.clock
+        async with self._server, acting(self._actors, clock, self._server.base_url):
             self._ready.set()
             await ending.wait()

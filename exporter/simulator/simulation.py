@@ -4,7 +4,8 @@ import hashlib
 import random
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypedDict, Unpack, cast
+from dataclasses import replace
+from typing import Any, TypedDict, Unpack, cast
 
 from .clock import Clock, RealClock, microseconds
 from .environment import Environment, EnvironmentKind
@@ -13,10 +14,9 @@ from .history import Life, history_items
 from .ids import ENVIRONMENT, SESSION, WORK, IdSource
 from .item import ACTIVE, NO_METADATA, QUEUED, STARTING, STOPPED, STOPPING, Lease, WorkItem
 from .options import Options
+from .tokens import DEFAULT_TOKEN, Tokens
 from .traffic import Traffic
 from .truth import Truth, observe
-
-DEFAULT_TOKEN = "pt-simulator"  # noqa: S105 -- opens nothing but a simulation
 
 
 class Times(TypedDict, total=False):
@@ -58,6 +58,7 @@ class Simulation:
         tokens: The bearer tokens that are accepted.
 
     Attributes:
+        tokens: Who may use the API.
         faults: What goes wrong on the wire.
         traffic: The requests that were answered.
         environments: By ID.
@@ -79,27 +80,9 @@ class Simulation:
         self.ids = IdSource(random.Random(f"ids {seed}"))
         self.faults = Faults(random.Random(f"faults {seed}"))
         self.traffic = Traffic()
+        self.tokens = Tokens(tokens)
         self.environments: dict[str, Environment] = {}
         self.lock = threading.RLock()
-        self._tokens = dict.fromkeys(tokens, True)
-
-    # Tokens
-
-    def accept_token(self, token: str) -> None:
-        """Accept this bearer token from now on."""
-        self._tokens[token] = True
-
-    def forbid_token(self, token: str) -> None:
-        """Know this token, but give it no right to anything (403)."""
-        self._tokens[token] = False
-
-    def revoke_token(self, token: str) -> None:
-        """Do not know this token any more (401)."""
-        self._tokens.pop(token, None)
-
-    def token_rights(self, token: str) -> bool | None:
-        """Return whether the token may use the API; None if it is unknown."""
-        return self._tokens.get(token)
 
     # Environments
 
@@ -152,6 +135,12 @@ class Simulation:
         with self.lock:
             environment = self.environment(environment_id)
             environment.name, environment.updated_us = name, self.clock.now_us()
+
+    def change_options(self, environment_id: str, **changes: Any) -> None:
+        """Let an environment behave differently from now on: ``change_options(environment_id, page_cap=7)``."""
+        with self.lock:
+            environment = self.environment(environment_id)
+            environment.options = environment.queue.options = replace(environment.options, **changes)
 
     def delete_environment(self, environment_id: str) -> None:
         """Delete an environment with all of its work."""
@@ -291,6 +280,11 @@ class Simulation:
             work_ids = self.work_ids(environment_id)[:count]
             self.delete_work(environment_id, *work_ids)
             return work_ids
+
+    def forget_cursors(self, environment_id: str, *work_ids: str) -> None:
+        """Treat these IDs as unknown cursors, although their items are still listed."""
+        with self.lock:
+            self.environment(environment_id).queue.forgotten.update(work_ids)
 
     def work_ids(self, environment_id: str) -> list[str]:
         """Return the IDs of all items, ascending."""
