@@ -61,32 +61,33 @@ def _tiles(steps: Steps) -> list[Panel]:
         ),
         _worst_tile(
             "Backlog: oldest queued item",
-            "The environment whose oldest item has waited longest for a worker, and how long. Orange and red are "
-            "where the stalled queue alerts: look whether workers poll there.",
+            "The environment whose oldest item has waited longest for a worker, and how long. Worry from "
+            "orange on, and look whether workers poll there; red: the queue is stalled.",
             oldest("queued"),
             steps.oldest_queued,
             "Nothing queued",
         ),
         _worst_tile(
             "Dead worker: longest silence",
-            "The environment with the longest time since a heartbeat among its active and stopping items. A lease "
-            "ends after at most 600 s: beyond that no worker holds the item.",
+            "The environment with the longest time since a heartbeat among its active and stopping items. "
+            "Worry from orange on; red: no lease lasts that long, so no worker holds the item.",
             LAG,
             steps.heartbeat_lag,
             "Nothing runs",
         ),
         _worst_tile(
             "Stuck item: longest in starting",
-            "The environment with the item acknowledged longest ago without a first heartbeat. Its worker died in "
-            "between; nothing is known to take the item back, so somebody must stop it.",
+            "The environment with the item acknowledged longest ago without a first heartbeat. Worry at "
+            "red: its worker died in between, and nothing is known to take the item back but a stop by "
+            "force.",
             oldest("starting"),
             steps.starting,
             "Nothing starting",
         ),
         _worst_tile(
             "Slow drain: longest in stopping",
-            "The environment with the item asked to stop longest ago that still has not stopped. Beyond the "
-            "threshold the worker ignores the request or is gone.",
+            "The environment with the item asked to stop longest ago that still has not stopped. Worry at "
+            "orange: the worker ignores the request or is gone.",
             oldest("stopping"),
             steps.stopping,
             "Nothing stopping",
@@ -94,8 +95,8 @@ def _tiles(steps: Steps) -> list[Panel]:
         stat(
             Text(
                 "Alerts firing",
-                "Alerts of these rules that fire now, by severity. Critical: act now. Warning: this week. No alert "
-                "also if the rules are not loaded into Prometheus.",
+                "Alerts of these rules that fire now, by severity. Worry at critical: act now; a warning is a "
+                "ticket. There is no alert either if Prometheus has not loaded the rules.",
                 "No alert",
             ),
             Query(f"count by (severity) ({FIRING})", "{{severity}}", "instant"),
@@ -144,9 +145,10 @@ def _environments(steps: Steps) -> Panel:
     return table(
         Text(
             "Environments, worst first",
-            "One row an environment; click its name for its own dashboard. Finding names the gravest trouble: down, "
-            "then a dead worker (no heartbeat), an item stuck in starting, a backlog, an overdue drain. A cell turns "
-            "orange or red at its alert's threshold. Workers are those that poll with a Worker-ID.",
+            "One row an environment; click its name for its own dashboard. Finding names the gravest "
+            "trouble: down, then a dead worker (no heartbeat), an item stuck in starting, a backlog, an "
+            "overdue drain. Worry where a cell is orange or red: that is its alert's threshold. Workers "
+            "are those that poll with a Worker-ID.",
             NO_EXPORTER,
         ),
         Key(
@@ -202,7 +204,7 @@ def _history(steps: Steps) -> list[list[Panel]]:
             _ten_worst(
                 "Longest time in starting",
                 "Time since the acknowledgement of the item that has waited longest for its first heartbeat. "
-                "Healthy is seconds; a straight climb is an item that will not start by itself.",
+                "Healthy is seconds; worry at a straight climb: an item that will not start by itself.",
                 oldest("starting"),
                 steps.starting,
                 NO_EXPORTER,
@@ -212,8 +214,8 @@ def _history(steps: Steps) -> list[list[Panel]]:
             timeseries(
                 Text(
                     "Live items by state",
-                    "All items that have not stopped. Queued growing while active stays flat: the workers are the "
-                    "limit. Starting or stopping growing: items pile up where they should only pass.",
+                    "All items that have not stopped. Worry when queued grows while active stays flat: the workers "
+                    "are the limit. Or when starting or stopping grow: items pile up where they should only pass.",
                     NO_EXPORTER,
                 ),
                 [Query(f"sum by (state) ({LIVE})", "{{state}}")],
@@ -264,8 +266,8 @@ def _history(steps: Steps) -> list[list[Panel]]:
             state_timeline(
                 Text(
                     "Alerts over time",
-                    "When each alert fired, and where. Rows that come and go together often have one cause: start "
-                    "with the most severe.",
+                    "When each alert fired, and where. Rows that come and go together often have one cause: worry "
+                    "about the most severe first.",
                     "No alert in this range",
                 ),
                 [Query(f"max by (alertname, environment) ({FIRING})", "{{alertname}} {{environment}}")],

@@ -20,7 +20,8 @@ def section(steps: Steps) -> Section:
                 state_timeline(
                     Text(
                         "Up",
-                        "Green while the environment can be read, red while every refresh fails.",
+                        "Green while the environment can be read, red while every refresh fails. Worry at red that "
+                        "lasts.",
                         NO_DATA,
                     ),
                     [Query(per_environment(work(UP)), "{{environment}}")],
@@ -43,7 +44,8 @@ def section(steps: Steps) -> Section:
                     Text(
                         "Failed refreshes per minute, by reason",
                         "Why the environment could not be read. auth: the token; permission, not_found, "
-                        "not_self_hosted: the environment or the account; the others: the API or the way to it.",
+                        "not_self_hosted: the environment or the account; the others: the API or the way to it. Worry "
+                        "when bars follow each other.",
                         "No refresh has failed",
                     ),
                     [

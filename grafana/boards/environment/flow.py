@@ -27,8 +27,8 @@ def section(steps: Steps) -> Section:
                 timeseries(
                     Text(
                         "Created and stopped per minute",
-                        "What comes in and what goes out. Over hours they should be equal; created above stopped is "
-                        "a growing backlog or longer runs.",
+                        "What comes in and what goes out. Over hours they should be equal; worry when created stays "
+                        "above stopped: a growing backlog, or longer runs.",
                         NO_DATA,
                     ),
                     [Query(per_minute(CREATED), "created"), Query(per_minute(STOPPED), "stopped")],
@@ -40,7 +40,8 @@ def section(steps: Steps) -> Section:
                     Text(
                         "Requeued and vanished per minute",
                         "Requeued items lost their worker or were given back; vanished ones are gone from the API "
-                        "while alive. Healthy is nothing; a burst of requeues is a lost node or a roll-out.",
+                        "while alive. Healthy is nothing; one burst is a lost node or a roll-out. Worry when they go "
+                        "on.",
                         NO_DATA,
                     ),
                     [Query(per_minute(REQUEUED), "requeued"), Query(per_minute(VANISHED), "vanished")],
@@ -71,8 +72,8 @@ def section(steps: Steps) -> Section:
                 heatmap(
                     Text(
                         "Run time",
-                        "Items a second that stopped after running for so long. Two bands are two kinds of work; a "
-                        "new band at the bottom may be work that fails at once.",
+                        "Items a second that stopped after running for so long. Two bands are two kinds of work; worry "
+                        "at a new band at the bottom: work that fails at once.",
                         NOTHING_HAPPENED,
                     ),
                     buckets(rate(RUN, suffix="_bucket")),

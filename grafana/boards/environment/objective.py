@@ -40,8 +40,8 @@ def section(steps: Steps) -> Section:
                 stat(
                     Text(
                         f"Acknowledged within {minutes:g} min",
-                        f"Share of the items acknowledged in the range shown that had waited no longer than "
-                        f"{minutes:g} min. The objective is {share:.2%}: below it the tile is red.",
+                        "Share of the items acknowledged in the range shown that had waited no longer than "
+                        f"{minutes:g} min. The objective is {share:.2%}: worry when the tile is red: it is missed.",
                         NOTHING_HAPPENED,
                     ),
                     Query(f"1 - {_late_share(steps, '$__range')} >= 0", kind="instant"),
@@ -55,7 +55,7 @@ def section(steps: Steps) -> Section:
                     Text(
                         "Error budget left",
                         "What is left of the late items the objective allows in the range shown. Choose 30 days for "
-                        "the objective's own period. Below 0 the objective is missed.",
+                        "the objective's own period. Worry below a half; below 0 the objective is missed.",
                         NOTHING_HAPPENED,
                     ),
                     Query(f"1 - {_late_share(steps, '$__range')} / {budget} > -Inf", kind="instant"),

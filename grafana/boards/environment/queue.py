@@ -20,8 +20,8 @@ def section(steps: Steps) -> Section:
                 timeseries(
                     Text(
                         "Live items by state",
-                        "All items that have not stopped. Queued growing while active stays flat: the workers are "
-                        "the limit. Starting or stopping growing: items pile up where they should only pass.",
+                        "All items that have not stopped. Worry when queued grows while active stays flat: the workers "
+                        "are the limit. Or when starting or stopping grow: items pile up where they should only pass.",
                         NO_DATA,
                     ),
                     [Query(LIVE, "{{state}}")],
@@ -35,7 +35,7 @@ def section(steps: Steps) -> Section:
                     Text(
                         "Queue by the API's statistics",
                         "Depth can be claimed now; pending was delivered to a worker and is not acknowledged yet. "
-                        "Pending that stays up: workers take items and do not get to work on them.",
+                        "Worry when pending stays up: workers take items and do not get to work on them.",
                         "Not told by the API",
                     ),
                     [
@@ -64,8 +64,8 @@ def section(steps: Steps) -> Section:
                 heatmap(
                     Text(
                         "Age of the queued items",
-                        "How many items have waited how long, at each moment. A band that climbs to the right is a "
-                        "batch nobody takes; healthy is colour at the bottom only.",
+                        "How many items have waited how long, at each moment. Healthy is colour at the bottom only; "
+                        "worry at a band that climbs to the right: a batch nobody takes.",
                         NO_DATA,
                     ),
                     buckets(work(QUEUE_AGE, suffix="_bucket")),
@@ -75,8 +75,8 @@ def section(steps: Steps) -> Section:
                 heatmap(
                     Text(
                         "Wait until acknowledged",
-                        "Items a second that were acknowledged after this wait. Colour moving up: workers come later "
-                        "and later. What is still waiting is not in here but in the age of the queued items.",
+                        "Items a second that were acknowledged after this wait. Worry when colour moves up: workers "
+                        "come later and later. What still waits is not in here but in the age of the queued items.",
                         NOTHING_HAPPENED,
                     ),
                     buckets(rate(QUEUE_WAIT, suffix="_bucket")),

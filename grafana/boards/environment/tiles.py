@@ -22,7 +22,8 @@ def tiles(steps: Steps) -> list[Panel]:
             Text(
                 "State",
                 "Whether the newest refresh succeeded. Down: the numbers below are old or gone; the Exporter "
-                "dashboard has the reason. With several environments chosen, the worst of them.",
+                "dashboard has the reason. With several environments chosen, the worst of them. Worry when it "
+                "stays down.",
                 NO_DATA,
             ),
             Query(f"min({per_environment(work(UP))})", kind="instant"),
@@ -33,36 +34,35 @@ def tiles(steps: Steps) -> list[Panel]:
         ),
         _age_tile(
             "Oldest queued",
-            "How long the oldest queued item has waited. Orange: later than the objective. Red: the queue is stalled.",
+            "How long the oldest queued item has waited. Worry from orange on; red: the queue is stalled.",
             oldest("queued"),
             steps.oldest_queued,
         ),
         _age_tile(
             "Heartbeat lag",
-            "Time since the latest heartbeat of the quietest active or stopping item. Orange: two usual leases were "
-            "missed. Red: no lease lasts that long, so the worker is gone.",
+            "Time since the latest heartbeat of the quietest active or stopping item. Worry from orange "
+            "on: two usual leases were missed; red: no lease lasts that long, so the worker is gone.",
             LAG,
             steps.heartbeat_lag,
         ),
         _age_tile(
             "Longest in starting",
-            "Time since the acknowledgement of the item that waits longest for its first heartbeat. Red: it is "
-            "stuck; stop it by force, so that its session can go on.",
+            "Time since the acknowledgement of the item that waits longest for its first heartbeat. Worry "
+            "at red: it is stuck; stop it by force, so that its session can go on.",
             oldest("starting"),
             steps.starting,
         ),
         _age_tile(
             "Longest in stopping",
-            "Time since the request to stop of the item that takes longest over it. Orange: its worker ignores the "
-            "request or is gone.",
+            "Time since the request to stop of the item that takes longest over it. Worry at orange: its "
+            "worker ignores the request or is gone.",
             oldest("stopping"),
             steps.stopping,
         ),
         stat(
             Text(
                 "Queued items",
-                "Items waiting for a worker now. There is no right number: compare it with the workers polling, and "
-                "see below how it moves.",
+                "Items waiting for a worker now. There is no right number: worry when it grows while no worker polls.",
                 NO_DATA,
             ),
             Query(QUEUED, kind="instant"),
@@ -87,8 +87,8 @@ def tiles(steps: Steps) -> list[Panel]:
         stat(
             Text(
                 "Wait, 95th percentile",
-                "19 of 20 items acknowledged in the range shown had waited no longer than this. It says nothing of "
-                "the items still waiting: those are in the oldest queued.",
+                "19 of 20 items acknowledged in the range shown had waited no longer than this. Worry above "
+                "the objective; the items still waiting are not in it but in the oldest queued.",
                 NOTHING_HAPPENED,
             ),
             Query(f"{quantile(0.95, QUEUE_WAIT, over_range=True)} >= 0", kind="instant"),

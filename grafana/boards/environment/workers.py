@@ -21,7 +21,7 @@ def section(steps: Steps) -> Section:
                     Text(
                         "Time since the latest heartbeat",
                         "How many running items were last heard of how long ago, at each moment. Healthy is a band "
-                        "below the workers' interval; a thread that climbs out of it is a dead worker.",
+                        "below the workers' interval; worry at a thread that climbs out of it: a dead worker.",
                         "Nothing runs",
                     ),
                     buckets(work(HEARTBEAT_LAG, suffix="_bucket")),

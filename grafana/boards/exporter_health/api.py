@@ -26,8 +26,8 @@ def _rates() -> list[Panel]:
         timeseries(
             Text(
                 "Requests by endpoint",
-                "Requests a second to each endpoint, of all exporters: each of a pair asks for itself. The API asks "
-                "for at most 50 reads a second an account.",
+                "Requests a second to each endpoint, of all exporters: each of a pair asks for itself. Worry "
+                "near 50 a second in one account: that is what the API asks to keep to.",
                 NO_REQUEST,
             ),
             [Query(f"sum by (endpoint) ({_requests()})", "{{endpoint}}")],
@@ -37,8 +37,9 @@ def _rates() -> list[Panel]:
         timeseries(
             Text(
                 "Requests by answer",
-                "Requests a second by the API's status code; error is a request without an answer. Healthy is 200 "
-                "alone. 401: the token; 404: an item or cursor the API forgot; 429 and 5xx: the API.",
+                "Requests a second by the API's status code; error is a request without an answer. Healthy is "
+                "200 alone; 404 is an item or cursor the API forgot. Worry at 401 (the token), and at 429 and "
+                "5xx (the API) that go on.",
                 NO_REQUEST,
             ),
             [Query(f"sum by (code) ({_requests()})", "{{code}}")],
@@ -66,8 +67,8 @@ def _latency(steps: Steps) -> list[Panel]:
         heatmap(
             Text(
                 "Time a request takes",
-                "Requests a second that took so long. A second band above the first is one slow endpoint; colour that "
-                "climbs is an API in trouble.",
+                "Requests a second that took so long. A second band above the first is one slow endpoint; "
+                "worry at colour that climbs: an API in trouble.",
                 NO_REQUEST,
             ),
             LATENCY,
@@ -114,8 +115,8 @@ def _limits(steps: Steps) -> list[Panel]:
         timeseries(
             Text(
                 "Requests waiting for their turn",
-                "How many requests waited at once, on average, so as to keep to the configured rate. Above 1 for long: "
-                "the rate is the limit of how fresh the data are.",
+                "How many requests waited at once, on average, so as to keep to the configured rate. Worry "
+                "above 1 for long: the rate is then the limit of how fresh the data are.",
                 NO_REQUEST,
             ),
             [Query(f"sum by (account) (rate({target(API_PACED.name)}[$__rate_interval]))", "{{account}}")],

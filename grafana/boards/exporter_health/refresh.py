@@ -49,8 +49,8 @@ def freshness(steps: Steps) -> Section:
                 state_timeline(
                     Text(
                         "Up, by exporter",
-                        "Whether each exporter can read each environment. Red in one of two exporters: look at that "
-                        "one's token and network. Red in all: look at the environment or the API.",
+                        "Whether each exporter can read each environment. Worry at red. In one of two exporters: look "
+                        "at that one's token and network. In all: look at the environment or the API.",
                         NO_EXPORTER,
                     ),
                     [Query(f"{BY_INSTANCE} ({work(UP)})", "{{environment}} by {{instance}}")],
@@ -61,11 +61,17 @@ def freshness(steps: Steps) -> Section:
                 timeseries(
                     Text(
                         "Failed refreshes per minute, by reason",
-                        "Why environments could not be read. auth: the token; permission, not_found, "
-                        "not_self_hosted: the environment or the account; the others: the API or the way to it.",
+                        "Why environments could not be read. auth: the token; permission, not_found, not_self_hosted: "
+                        "the environment or the account; the others: the API or the way to it. Worry when bars follow "
+                        "each other.",
                         "No refresh has failed",
                     ),
-                    [Query(f"{PER_MINUTE} * sum by (reason) ({rate(REFRESH_FAILURES)})", "{{reason}}")],
+                    [
+                        Query(
+                            f"{PER_MINUTE} * sum by (reason) ({per_environment(rate(REFRESH_FAILURES), 'reason')})",
+                            "{{reason}}",
+                        )
+                    ],
                     unit="short",
                     colours=REASONS,
                     bars=True,
@@ -102,8 +108,9 @@ def cost() -> Section:
                 ),
                 _most_expensive(
                     "Requests of a refresh",
-                    "API requests of the newest refresh. It follows the live items, not the history: two when idle. A "
-                    "peak is a full reading of the list, after a start or when a cursor was forgotten.",
+                    "API requests of the newest refresh. It follows the live items, not the history: two when "
+                    "idle. A peak is a full reading of the list, as after a start. Worry when it stays high: the "
+                    "API forgets cursors.",
                     REFRESH_REQUESTS,
                     "short",
                     "requests",
@@ -134,7 +141,7 @@ def history() -> Section:
                     Text(
                         "Length of the work list",
                         "All items the API lists, stopped ones included, the ten longest lists. It only grows unless "
-                        "the API forgets; a drop is forgotten history and costs nothing.",
+                        "the API forgets: a drop is forgotten history, no reason to worry.",
                         NO_DATA,
                     ),
                     [

@@ -51,8 +51,8 @@ def tiles(steps: Steps) -> list[Panel]:
         stat(
             Text(
                 "Environments watched",
-                "Environments of all accounts. A drop nobody planned: an archived environment, a changed pattern, or "
-                "a token of another account.",
+                "Environments of all accounts. Worry at a drop nobody planned: an archived environment, a "
+                "changed pattern, or a token of another account.",
                 NO_EXPORTER,
             ),
             Query(f"sum({accounts})", kind="instant"),
@@ -63,8 +63,8 @@ def tiles(steps: Steps) -> list[Panel]:
         stat(
             Text(
                 "Discovery",
-                "Whether the newest look-up of an account's environments succeeded. Failing: those known are still "
-                "watched, new ones are not.",
+                "Whether the newest look-up of an account's environments succeeded. Worry when it fails: those "
+                "known are still watched, new ones are not.",
                 "Not in use",
             ),
             Query(f"min(max by (account) ({target(DISCOVERY_UP.name)}))", kind="instant"),
@@ -75,8 +75,8 @@ def tiles(steps: Steps) -> list[Panel]:
         stat(
             Text(
                 "Configuration",
-                "Whether the newest configuration was loaded. Refused: the exporter runs on with the old one, and "
-                "would not start with the new one.",
+                "Whether the newest configuration was loaded. Worry when refused: the exporter runs on with "
+                "the old one, and would not start with the new one.",
                 NO_EXPORTER,
             ),
             Query(f"min({target(RELOAD_SUCCESSFUL.name)})", kind="instant"),
@@ -87,8 +87,7 @@ def tiles(steps: Steps) -> list[Panel]:
         stat(
             Text(
                 "Oldest data",
-                "Age of the numbers of the environment read longest ago. Orange: a refresh does not get done though "
-                "the environment can be read.",
+                "Age of the numbers of the environment read longest ago. Worry at orange: refreshes do not get done.",
                 "No environment read yet",
             ),
             Query(f"max(time() - {per_environment(work(SNAPSHOT_TIMESTAMP))})", kind="instant"),
@@ -112,8 +111,8 @@ def tiles(steps: Steps) -> list[Panel]:
         stat(
             Text(
                 "Versions",
-                "The exporter's version and how many instances run it. Two versions for long: a roll-out that stopped "
-                "half-way.",
+                "The exporter's version and how many instances run it. Worry at two versions for long: a "
+                "roll-out that stopped half-way.",
                 NO_EXPORTER,
             ),
             Query(f"count by (version) ({target(BUILD_INFO.name)})", "{{version}}", "instant"),

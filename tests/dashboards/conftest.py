@@ -1,0 +1,25 @@
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+FILES = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
+
+
+@pytest.fixture(params=FILES, ids=lambda file: file.stem)
+def board(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Each committed dashboard."""
+    decoded: dict[str, Any] = json.loads(request.param.read_text())
+    return decoded
+
+
+@pytest.fixture
+def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
+    """The panels of a dashboard, without the headings between them."""
+    return [panel for panel in board["panels"] if panel["type"] != "row"]
