@@ -29,7 +29,8 @@ def _unreadable(thresholds: Thresholds) -> Iterator[Alert]:
         summary="An environment cannot be read, so nobody watches its queue.",
         description=(
             f"Environment {ENVIRONMENT_NAME} of account {ACCOUNT_NAME}: only {SHARE} of the refreshes in 5 min "
-            "succeeded. Look first at the reason counted in qoder_work_refresh_failures_total, then at the exporter's log."
+            "succeeded. Look first at the reason counted in qoder_work_refresh_failures_total, then at the "
+            "exporter's log."
         ),
         board="environment",
     )

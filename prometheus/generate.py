@@ -39,7 +39,7 @@ def load_thresholds(path: Path) -> Thresholds:
     """
     try:
         return decode(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, ValueError, msgspec.ValidationError) as error:
+    except (yaml.YAMLError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise click.ClickException(f"{path}: {error}") from error
 
 
@@ -60,6 +60,7 @@ def load_thresholds(path: Path) -> Thresholds:
 @click.option("--runbooks-url", help=f"Where the runbooks are.  [default: {Site().runbooks}]")
 @click.option("--for-scale", type=click.FloatRange(min=0), help="Multiply every alert's 'for'; for tests.")
 def main(
+    *,
     check: bool,
     output: Path | None,
     thresholds_file: Path | None,

@@ -20,7 +20,7 @@ HEADER = """\
 class _Dumper(yaml.SafeDumper):
     """Writes texts of several lines as blocks, and lists indented."""
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
 
 

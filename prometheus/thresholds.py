@@ -169,10 +169,12 @@ def decode(values: object) -> Thresholds:
     """Turn a mapping of names to numbers, as YAML gives it, into thresholds; what is not named keeps its default.
 
     Raises:
-        ValueError: It is no mapping, a name is unknown, or a value is no number or out of range.
+        TypeError: It is no mapping.
+        ValueError: A name is unknown.
+        msgspec.ValidationError: A value is no number, or out of range.
     """
     if not isinstance(values, Mapping):
-        raise ValueError("thresholds must be a mapping of names to numbers")
+        raise TypeError("thresholds must be a mapping of names to numbers")
     if unknown := sorted(set(map(str, values)) - set(REASONS)):
         raise ValueError(f"unknown thresholds: {', '.join(unknown)}")
     return msgspec.convert(values, Thresholds)

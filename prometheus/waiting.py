@@ -28,10 +28,7 @@ def group(thresholds: Thresholds) -> Group:
 def _unserved(thresholds: Thresholds) -> Iterator[Alert]:
     # A busy worker does not poll, and one without a Worker-ID is not counted: both betray themselves by a young
     # heartbeat or by having acknowledged something.
-    nobody_works = (
-        f"unless {ON} ({BEATING} > 0)\n"  #
-        f"unless {ON} ({acknowledged(thresholds)} > 0)"
-    )
+    nobody_works = f"unless {ON} ({BEATING} > 0)\nunless {ON} ({acknowledged(thresholds)} > 0)"
     idle = spoken(thresholds.idle_window)
     yield Alert(
         name="QoderWorkNoWorkersPolling",

@@ -92,8 +92,8 @@ def _lost(thresholds: Thresholds) -> Iterator[Alert]:
         labels=ENVIRONMENT,
         summary="Live items disappear from the API.",
         description=(
-            f"Environment {ENVIRONMENT_NAME}: {COUNT} items that had not stopped are no longer known to the API, within "
-            "an hour. Look first at whether somebody deleted their sessions."
+            f"Environment {ENVIRONMENT_NAME}: {COUNT} items that had not stopped are no longer known to the API, "
+            "within an hour. Look first at whether somebody deleted their sessions."
         ),
         board="environment",
     )
