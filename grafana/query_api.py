@@ -37,10 +37,10 @@ class Prometheus:
     """A Prometheus server.
 
     Attributes:
-        url: Its address.
+        client: A client whose base address is the server's.
     """
 
-    url: str
+    client: httpx.Client
 
     def instant(self, expression: str, at: float) -> list[Series]:
         """The value of an expression at one moment.
@@ -70,7 +70,7 @@ class Prometheus:
         return [str(value) for value in values]
 
     def _get(self, path: str, parameters: Mapping[str, str | float]) -> Any:
-        answer = httpx.get(f"{self.url}/api/v1/{path}", params=dict(parameters), timeout=30)
+        answer = self.client.get(f"/api/v1/{path}", params=dict(parameters))
         body = answer.json()
         if body["status"] != "success":
             raise QueryRefused(f"{body['errorType']}: {body['error']}, in {parameters}")

@@ -65,7 +65,7 @@ def _tokens(expression: str) -> list[tuple[str, str]]:
 
 
 def _until(tokens: Iterator[tuple[str, str]], end: str) -> list[str]:
-    collected = []
+    collected: list[str] = []
     for _, text in tokens:
         if text == end:
             return collected
