@@ -17,6 +17,8 @@ OK = GREEN
 WARNING = ORANGE
 CRITICAL = VERMILLION
 NEUTRAL = GREY
+UNPAINTED = "transparent"
+"""What a cell of a table has below its first threshold, so that only trouble stands out."""
 
 STATES: dict[str, str] = {
     "queued": SKY_BLUE,

@@ -92,6 +92,11 @@ Alerts are reduced over the exporters that see the same queue, so they have neit
 """
 
 
+def firing(severity: str) -> str:
+    """Our alerts of one severity that fire for the chosen environments."""
+    return FIRING.replace("}", f', severity="{severity}"}}')
+
+
 def le(bound: float) -> str:
     """Match one bucket bound, whichever way the scraper writes whole numbers (``300`` or ``300.0``)."""
     return f'le=~"{bound:g}(\\\\.0)?"'

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from grafana.palette import UNPAINTED
 from grafana.panels import Json, Panel, Query, Text, panel_body, thresholds
 from grafana.thresholds import Step
 
@@ -70,7 +71,7 @@ def _column_override(column: Column) -> Json:
     if column.decimals is not None:
         properties["decimals"] = column.decimals
     if column.steps:
-        properties["thresholds"] = thresholds(column.steps)
+        properties["thresholds"] = thresholds(column.steps, UNPAINTED)
     if column.mappings:
         properties["mappings"] = _range_mappings(column.mappings)
     if column.steps or column.mappings:

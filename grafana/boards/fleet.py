@@ -7,7 +7,7 @@ from grafana.kinds import stat, state_timeline, timeseries
 from grafana.layout import Section
 from grafana.palette import CRITICAL, OK, SEVERITIES, STATES, WARNING
 from grafana.panels import Json, Panel, Query, Text
-from grafana.promql import ENVIRONMENT, FIRING, items, per_environment, work
+from grafana.promql import ENVIRONMENT, FIRING, firing, items, per_environment, work
 from grafana.tables import Column, Key, table
 from grafana.thresholds import ANY, Step, Steps
 
@@ -182,6 +182,14 @@ def _ten_worst(title: str, description: str, expr: str, steps: tuple[Step, ...],
     )
 
 
+SEVERITY_RANKS = {3: "critical", 2: "warning", 1: "info"}
+
+
+def _severities() -> str:
+    ranked = " or ".join(f"{rank} * {firing(severity)}" for rank, severity in SEVERITY_RANKS.items())
+    return f"max by (alertname, environment) ({ranked})"
+
+
 def _history(steps: Steps) -> list[list[Panel]]:
     return [
         [
@@ -270,8 +278,8 @@ def _history(steps: Steps) -> list[list[Panel]]:
                     "about the most severe first.",
                     "No alert in this range",
                 ),
-                [Query(f"max by (alertname, environment) ({FIRING})", "{{alertname}} {{environment}}")],
-                mappings={1: ("Firing", CRITICAL)},
+                [Query(_severities(), "{{alertname}} {{environment}}")],
+                mappings={rank: (severity, SEVERITIES[severity]) for rank, severity in SEVERITY_RANKS.items()},
             ),
         ],
     ]
