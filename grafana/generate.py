@@ -7,10 +7,8 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
 
 import click
-import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 # Run as a script, Python looks beside the script, where `grafana` and `prometheus` are not found.
@@ -20,7 +18,8 @@ from grafana.boards import environment, exporter_health, fleet  # noqa: E402
 from grafana.handover import importable  # noqa: E402
 from grafana.panels import Json  # noqa: E402
 from grafana.thresholds import Steps  # noqa: E402
-from prometheus.thresholds import Thresholds, decode  # noqa: E402
+from prometheus.generate import load_thresholds  # noqa: E402
+from prometheus.thresholds import Thresholds  # noqa: E402
 
 
 def dashboards(thresholds: Thresholds) -> list[Json]:
@@ -41,7 +40,7 @@ def rendered(thresholds: Thresholds) -> Iterator[tuple[str, str]]:
 @click.option(
     "--thresholds",
     "thresholds_file",
-    type=click.File(),
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Other thresholds than the defaults: the YAML file that the alert rules were generated from.",
 )
 @click.option(
@@ -50,12 +49,9 @@ def rendered(thresholds: Thresholds) -> Iterator[tuple[str, str]]:
     default=ROOT / "grafana",
     help="Where to write dashboards/ and import/; the default is where they are kept.",
 )
-def main(check: bool, thresholds_file: TextIO | None, output: Path) -> None:
+def main(check: bool, thresholds_file: Path | None, output: Path) -> None:
     """Write the dashboards as Grafana's classic JSON: to provision, and to import by hand."""
-    try:
-        thresholds = decode(yaml.safe_load(thresholds_file)) if thresholds_file else Thresholds()
-    except (ValueError, yaml.YAMLError) as error:
-        raise click.ClickException(str(error)) from error
+    thresholds = load_thresholds(thresholds_file) if thresholds_file else Thresholds()
     expected = {output / path: content for path, content in rendered(thresholds)}
     present = {file for folder in ("dashboards", "import") for file in (output / folder).glob("*.json")}
     if check:

@@ -45,11 +45,12 @@ def test_other_thresholds_colour_the_panels(tmp_path: Path) -> None:
     assert [step["value"] for step in silence["fieldConfig"]["defaults"]["thresholds"]["steps"]] == [None, 120, 777]
 
 
-def test_a_wrong_threshold_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wrong", ["heartbeat_lots: 777", "heartbeat_lots: late", "heartbeat_lots"])
+def test_a_wrong_threshold_is_named(tmp_path: Path, wrong: str) -> None:
     values = tmp_path / "thresholds.yml"
-    values.write_text("heartbeat_lots: 777\n")
+    values.write_text(wrong)
     code, output = run("--output", str(tmp_path), "--thresholds", str(values))
-    assert (code, "heartbeat_lots" in output) == (1, True)
+    assert (code, str(values) in output) == (1, True)
     assert not (tmp_path / "dashboards").exists()
 
 
