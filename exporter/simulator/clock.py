@@ -20,21 +20,30 @@ def microseconds(seconds: float) -> int:
 
 
 class Bell:
-    """Ends the sleep of everyone who listens to it, from whichever thread it is rung."""
+    """Ends the sleep of everyone who listens to it, from whichever thread it is rung.
+
+    Attributes:
+        rings: How often it has rung. Whoever reads this before looking for work, and gives it to `Clock.sleep`
+            after finding none, misses no ring in between.
+    """
 
     def __init__(self) -> None:
+        self.rings = 0
         self._listeners: dict[object, Callable[[], None]] = {}
 
     def ring(self) -> None:
         """Wake every listener, in the order in which they began to listen."""
+        self.rings += 1
         for wake in list(self._listeners.values()):
             wake()
 
     @contextmanager
-    def listening(self, wake: Callable[[], None]) -> Iterator[None]:
-        """Call ``wake`` at every ring inside this block."""
+    def listening(self, wake: Callable[[], None], heard: int) -> Iterator[None]:
+        """Call ``wake`` at every ring inside this block, and at once if it has rung since ``heard`` rings."""
         key = object()
         self._listeners[key] = wake
+        if self.rings != heard:
+            wake()
         try:
             yield
         finally:
@@ -53,8 +62,8 @@ class Clock(ABC):
         return self.now_us() / MICROSECONDS
 
     @abstractmethod
-    async def sleep(self, seconds: float, bell: Bell | None = None) -> None:
-        """Wait this many simulated seconds, or until ``bell`` rings."""
+    async def sleep(self, seconds: float, bell: Bell | None = None, heard: int = 0) -> None:
+        """Wait this many simulated seconds, or until ``bell`` rings, or has rung more than ``heard`` times."""
 
     @abstractmethod
     def actor(self) -> "AbstractContextManager[None]":
@@ -84,15 +93,15 @@ class RealClock(Clock):
             return microseconds(time.time() + self.offset)
         return microseconds(self._origin + (time.monotonic() - self._started) * self.speed + self.offset)
 
-    async def sleep(self, seconds: float, bell: Bell | None = None) -> None:
-        """Wait this many simulated seconds, or until ``bell`` rings."""
+    async def sleep(self, seconds: float, bell: Bell | None = None, heard: int = 0) -> None:
+        """Wait this many simulated seconds, or until ``bell`` rings, or has rung more than ``heard`` times."""
         if bell is None:
             await asyncio.sleep(seconds / self.speed)
             return
         alarm = _Alarm()
         timer = alarm.loop.call_later(seconds / self.speed, alarm.ring)
         try:
-            with bell.listening(alarm.ring):
+            with bell.listening(alarm.ring, heard):
                 await alarm.rung
         finally:
             timer.cancel()
@@ -181,8 +190,8 @@ class ManualClock(Clock):
             await self._until_all_actors_sleep()
         self._now_us = end_us
 
-    async def sleep(self, seconds: float, bell: Bell | None = None) -> None:
-        """Wait until the clock has been moved by this many seconds, or until ``bell`` rings."""
+    async def sleep(self, seconds: float, bell: Bell | None = None, heard: int = 0) -> None:
+        """Wait until the clock has been moved this far, or ``bell`` rings, or has rung more than ``heard`` times."""
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -192,7 +201,7 @@ class ManualClock(Clock):
             self._asleep += 1
             self._changed.set()
         try:
-            with (bell or Bell()).listening(lambda: self._wake(sleeper)):
+            with (bell or Bell()).listening(lambda: self._wake(sleeper), heard):
                 await sleeper.alarm.rung
         finally:
             self._wake(sleeper)

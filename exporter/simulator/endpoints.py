@@ -115,11 +115,15 @@ async def poll_work(call: Call) -> WorkBody | None:
     reclaim_us = (DEFAULT_RECLAIM_MS if given is None else given) * 1000
     clock = call.simulation.clock
     deadline_us = clock.now_us() + block_ms * 1000
-    while (body := _deliver(call, environment.id, reclaim_us)) is None:
+    arrivals = environment.queue.arrivals
+    while True:
+        heard = arrivals.rings
+        body = _deliver(call, environment.id, reclaim_us)
         left = (deadline_us - clock.now_us()) / MICROSECONDS
-        if left <= 0 or not await while_connected(clock.sleep(left, environment.queue.arrivals), call.receive):
+        if body is not None or left <= 0:
+            return body
+        if not await while_connected(clock.sleep(left, arrivals, heard), call.receive):
             return None
-    return body
 
 
 def _deliver(call: Call, environment_id: str, reclaim_us: int) -> WorkBody | None:

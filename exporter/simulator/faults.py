@@ -70,6 +70,11 @@ class Latency(Fault, frozen=True, tag="latency"):
     seconds: float
     jitter: float = 0.0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.seconds < 0 or self.jitter < 0:
+            raise ValueError(f"seconds and jitter: must not be negative, got {self.seconds} and {self.jitter}")
+
 
 class Status(Fault, frozen=True, tag="status"):
     """The gateway answers with this status instead of the API.
