@@ -64,6 +64,12 @@ def _panel(page: Page, frame: Frame) -> None:
         KINDS[frame.panel["type"]](page, content, frame)
 
 
+def height_of(board: Json) -> int:
+    """Pixels from the top of a dashboard's picture to its end."""
+    rows = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board["panels"])
+    return HEAD + int(rows) * ROW_PIXELS + GAP_PIXELS
+
+
 def draw(server: Prometheus, board: Json, scope: Scope) -> Figure:
     """Draw a dashboard.
 
@@ -75,8 +81,7 @@ def draw(server: Prometheus, board: Json, scope: Scope) -> Figure:
     Raises:
         QueryRefused: Prometheus does not take a query.
     """
-    rows = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board["panels"])
-    height = HEAD + rows * ROW_PIXELS + GAP_PIXELS
+    height = height_of(board)
     figure = Figure(figsize=(PAGE_PIXELS / DPI, height / DPI), dpi=DPI, facecolor=PAGE)
     page = Page(figure, height)
     _head(page, board, scope)
