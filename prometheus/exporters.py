@@ -116,7 +116,7 @@ def _absence(thresholds: Thresholds) -> Iterator[Alert]:
         summary="No exporter is scraped, so nobody watches any queue.",
         description=(
             "Prometheus has not scraped any qoder-work-exporter for more than 5 min. Look first at the targets page of "
-            "Prometheus: is the target missing, or down?"
+            "Prometheus: the target is missing there, or down."
         ),
         board="fleet",
     )

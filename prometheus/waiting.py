@@ -136,8 +136,8 @@ def _objective(thresholds: Thresholds) -> Iterator[Alert]:
         summary="So many items wait too long that the error budget will be gone in days.",
         description=(
             f"Environment {ENVIRONMENT_NAME}: {SHARE} of the items were acknowledged {late}; the objective is "
-            f"{target} in time. Look first at the queue's depth beside the number of workers: is it a burst, or are "
-            "workers missing?"
+            f"{target} in time. Look first at the queue's depth beside the number of workers: it is a burst, or workers "
+            "are missing."
         ),
         board="environment",
     )

@@ -61,7 +61,7 @@ def test_a_description_names_its_subject_the_value_and_what_to_look_at_first(
     assert named <= set(alert.labels)
     assert named >= set(alert.labels) - {"state"}
     # Alerts whose value says nothing: is something there or not, has it succeeded or not.
-    says_nothing = re.search(r"(== 0|absent_over_time\S+ > 0|build_info\[\w+\]\))$", alert.expr)
+    says_nothing = re.search(r"(== 0|absent_over_time\S+ > 0|build_info\[\w+\]\)\))$", alert.expr)
     assert ("$value" in description) != bool(says_nothing)
     assert all(re.search(r"\|", use) for use in re.findall(r"{{ \$value.*?}}", description)), "values are humanised"
 
