@@ -1,0 +1,191 @@
+"""The commands, and how each ends."""
+
+import asyncio
+import platform
+import socket
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import structlog
+
+from exporter import __version__, logs
+from exporter.cli import wiring
+from exporter.cli.collection import collect_once, failures
+from exporter.cli.failure import Failure
+from exporter.cli.flags import LOG, WEB, Flags, flag, takes
+from exporter.cli.serving import serve
+from exporter.cli.simulation import Stage, demonstrate, takes_stage
+from exporter.cli.simulation import simulate as run_simulation
+from exporter.config import Account, Config, ConfigError, load
+from exporter.metrics.exposition import encode
+from exporter.tracking.view import FleetView
+from exporter.web.listen import Address, ListenError, listen
+
+NAME = "qoder-work-exporter"
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+class _NamedGroup(click.Group):
+    """A group that goes by the command's name, however Python was told to start it."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run."""
+        return super().main(*args, **{"prog_name": NAME} | kwargs)
+
+
+@click.group(
+    cls=_NamedGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Every flag may stand before or after the command.",
+)
+@takes("config_file", *WEB, *LOG)
+@flag("config.check", is_flag=True, help="Check the configuration and exit, as the command check does.")
+@click.version_option(__version__, prog_name=NAME, message="%(prog)s %(version)s")
+@click.pass_context
+def main(context: click.Context, flags: Flags, config_check: bool) -> None:
+    r"""Export the work queues of Qoder Cloud Agents' self-hosted environments to Prometheus.
+
+    Without a command it serves the metrics until SIGTERM or SIGINT. This is a full start; it watches every
+    self-hosted environment of the token's account:
+
+    \b
+      QODER_PAT=pt-... qoder-work-exporter
+
+    \b
+    Examples:
+      qoder-work-exporter demo                             look at it without an account
+      qoder-work-exporter --config.file=config.yaml        several accounts, chosen environments
+      qoder-work-exporter check --config.file=config.yaml
+      qoder-work-exporter once | grep ^qoder_work_items    one collection, no server
+
+    \b
+    Environment variables, beside the one of each flag:
+      QODER_PAT        the token, where no configuration file says where it is
+      QODER_BASE_URL   the API's address, where the configuration gives none;
+                       for China https://api.qoder.com.cn/api/v1/cloud
+    """
+    if config_check:
+        if context.invoked_subcommand is not None:
+            raise click.UsageError("--config.check stands alone: leave out the command, or use the command check")
+        _check(flags.config_file)
+    elif context.invoked_subcommand is None:
+        logs.configure(flags.log_level, flags.log_format)
+        _serve(flags)
+
+
+@main.command()
+@takes("config_file")
+def check(flags: Flags) -> None:
+    """Check the configuration: exit 0, or 1 and a line an error.
+
+    A line names the file, the line in it, the setting, what is wrong and how to mend it.
+    """
+    _check(flags.config_file)
+
+
+@main.command()
+@takes("config_file", *LOG)
+def once(flags: Flags) -> None:
+    """Collect once, completely, and print the metrics.
+
+    However long the list of work is, it is read to its end. Exit 0 only if every environment succeeded; what failed
+    is named on standard error, and the metrics of the others are printed all the same.
+    """
+    _configure_quiet_logs(flags)
+    config = _load(flags.config_file)
+
+    async def collect() -> FleetView:
+        return await collect_once(wiring.make_fleet(config))
+
+    view = _run(collect())
+    click.echo(encode(view, accept=None)[0], nl=False)
+    if failed := list(failures(view)):
+        raise Failure(failed)
+    if not view.environments:
+        click.echo("no environment is watched: none is self-hosted and included by the configuration", err=True)
+
+
+@main.command()
+@takes_stage("127.0.0.1:0")
+@takes(*WEB, *LOG)
+def demo(flags: Flags, stage: Stage) -> None:
+    """Look at it without an account, a token or a network.
+
+    A simulated work API with workers, and the exporter on it, in one process. It prints the addresses.
+    """
+    _configure_quiet_logs(flags)
+    sockets = _listen(flags.web_listen_address)
+    _run(demonstrate(stage, sockets, flags.web_telemetry_path))
+
+
+@main.command()
+@takes_stage("127.0.0.1:10191")
+@takes(*LOG)
+def simulate(flags: Flags, stage: Stage) -> None:
+    """Run the simulated work API alone, with its workers.
+
+    It prints its address and a token, which opens nothing else.
+    """
+    _configure_quiet_logs(flags)
+    _run(run_simulation(stage))
+
+
+def _configure_quiet_logs(flags: Flags) -> None:
+    """Where a command's output is for a person or a pipe, only errors are logged unless the user asks for more."""
+    logs.configure(flags.log_level if "log_level" in flags.chosen else "error", flags.log_format)
+
+
+def _serve(flags: Flags) -> None:
+    config = _load(flags.config_file)
+    source = str(flags.config_file or "environment variables")
+    log.info("starting", version=__version__, python=platform.python_version(), config=source)
+    for account in config.accounts:
+        log.info("account", name=account.name, base_url=account.base_url, environments=_environments(account))
+    sockets = _listen(flags.web_listen_address)
+    for sock in sockets:
+        log.info("listening", address=str(Address(*sock.getsockname()[:2])), path=flags.web_telemetry_path)
+
+    async def run() -> None:
+        await serve(wiring.make_fleet(config), sockets, wiring.web_settings(config, flags.web_telemetry_path))
+
+    _run(run())
+
+
+def _check(config_file: Path | None) -> None:
+    config = _load(config_file)
+    accounts = "; ".join(f"account {account.name}: {_environments(account)}" for account in config.accounts)
+    click.echo(f"{config_file or 'no configuration file'}: good; {accounts}")
+
+
+def _environments(account: Account) -> str:
+    """Which environments an account watches, in words."""
+    if account.environments is None:
+        return f"discovered every {account.discovery.refresh_interval}"
+    return f"{len(account.environments)} configured"
+
+
+def _load(config_file: Path | None) -> Config:
+    try:
+        return load(config_file)
+    except ConfigError as error:
+        raise Failure(error.problems) from error
+
+
+def _listen(addresses: Sequence[Address]) -> list[socket.socket]:
+    try:
+        return [listen(address) for address in addresses]
+    except ListenError as error:
+        raise Failure([error]) from error
+
+
+def _run(program: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(program)
+    except ListenError as error:
+        raise Failure([error]) from error

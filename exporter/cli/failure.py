@@ -1,0 +1,25 @@
+"""How a command fails: on standard error, one line each thing that is wrong, without a traceback."""
+
+from collections.abc import Iterable
+from typing import IO, Any
+
+import click
+
+
+class Failure(click.ClickException):
+    """Something that the user can mend; exit status 1.
+
+    Attributes:
+        lines: What is wrong.
+    """
+
+    exit_code = 1
+
+    def __init__(self, lines: Iterable[object]) -> None:
+        self.lines = tuple(str(line) for line in lines)
+        super().__init__("\n".join(self.lines))
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Write the lines."""
+        for line in self.lines:
+            click.echo(line, file=file, err=True)

@@ -1,0 +1,74 @@
+"""From the configuration file's types to the settings of the rooms."""
+
+import re
+
+from exporter.api.client import ClientSettings
+from exporter.api.token import EnvironmentToken, FileToken, TokenSource
+from exporter.config import Account, Config, Discovery
+from exporter.tracking.fleet import Fleet
+from exporter.tracking.settings import AccountSettings, DiscoverySettings, EnvironmentSettings, TrackingSettings
+from exporter.web.app import WebSettings
+
+
+def make_fleet(config: Config) -> Fleet:
+    """The fleet of everything that is configured; it belongs to the running event loop."""
+    return Fleet([account_settings(account) for account in config.accounts], tracking_settings(config))
+
+
+def account_settings(account: Account) -> AccountSettings:
+    """What the tracking room must know of an account."""
+    environments = account.environments
+    return AccountSettings(
+        name=account.name,
+        client=ClientSettings(
+            base_url=account.base_url,
+            token=_token(account),
+            requests_per_second=account.requests_per_second,
+            max_concurrency=account.max_concurrency,
+            request_timeout=account.request_timeout,
+        ),
+        page_interval=account.page_interval,
+        environments=None
+        if environments is None
+        else tuple(EnvironmentSettings(environment.id, environment.name) for environment in environments),
+        discovery=_discovery(account.discovery),
+    )
+
+
+def tracking_settings(config: Config) -> TrackingSettings:
+    """What the tracking room must know beyond the accounts."""
+    return TrackingSettings(
+        min_interval=config.scrape.min_interval,
+        max_staleness=config.scrape.max_staleness,
+        queue_stats=config.scrape.queue_stats,
+        checkpoint=config.history.checkpoint,
+        resync_interval=config.history.resync_interval,
+        lookback=config.history.lookback,
+        metadata_keys=config.metrics.metadata_labels,
+        max_label_values=config.metrics.max_label_values,
+    )
+
+
+def web_settings(config: Config, telemetry_path: str) -> WebSettings:
+    """What the web room must know."""
+    return WebSettings(
+        telemetry_path=telemetry_path,
+        timeout=config.scrape.timeout,
+        timeout_offset=config.scrape.timeout_offset,
+    )
+
+
+def _token(account: Account) -> TokenSource:
+    if account.token_file is not None:
+        return FileToken(account.token_file)
+    if account.token_env is not None:
+        return EnvironmentToken(account.token_env)
+    raise ValueError(f"the account {account.name} has no token")  # a checked configuration has one
+
+
+def _discovery(discovery: Discovery) -> DiscoverySettings:
+    return DiscoverySettings(
+        refresh_interval=discovery.refresh_interval,
+        include=tuple(re.compile(pattern) for pattern in discovery.include),
+        exclude=tuple(re.compile(pattern) for pattern in discovery.exclude),
+    )
