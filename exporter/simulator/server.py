@@ -65,6 +65,7 @@ class SimulatorServer:
     async def __aenter__(self) -> "SimulatorServer":
         """Listen; requests are answered from now on."""
         listener = _listen(self.host, self.port)
+        self._cleanup.callback(listener.close)
         self.port = listener.getsockname()[1]
         config = uvicorn.Config(
             create_app(self.simulation),

@@ -1,5 +1,7 @@
 """A simulated account with one environment, and a client on it without sockets."""
 
+import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -93,3 +95,9 @@ def refusal(response: httpx.Response) -> tuple[int, str]:
     assert envelope["error"]["message"]
     assert envelope["request_id"] == response.headers["x-request-id"]
     return response.status_code, envelope["error"]["type"]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something has happened that announces itself in no other way."""
+    while not condition():  # noqa: ASYNC110
+        await asyncio.sleep(0.001)

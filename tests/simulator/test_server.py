@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from exporter.simulator import DEFAULT_TOKEN, Latency, ManualClock, Simulation, SimulatorServer, SimulatorThread
+from simulator.account import until
 
 HEADERS = {"authorization": f"Bearer {DEFAULT_TOKEN}"}
 
@@ -18,8 +19,7 @@ def new() -> tuple[Simulation, str]:
 
 async def in_flight(simulation: Simulation, count: int) -> None:
     """Wait until so many requests are being answered."""
-    while simulation.traffic.peak_in_flight.get("", 0) < count:  # noqa: ASYNC110 -- the server has no event for it
-        await asyncio.sleep(0.001)
+    await until(lambda: simulation.traffic.peak_in_flight.get("", 0) >= count)
 
 
 async def test_it_serves_under_the_base_path_on_a_free_port() -> None:
