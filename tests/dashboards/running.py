@@ -1,11 +1,14 @@
 """A real Prometheus for a test, and what Grafana would ask it."""
 
 import contextlib
+import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from grafana.interpolate import All, Chosen, Scope, Span
 from grafana.query_api import Prometheus, Series
 
 Json = dict[str, Any]
-PATIENCE = 60
+PATIENCE = 120
 
 
 def free_port() -> int:
@@ -25,12 +28,13 @@ def free_port() -> int:
         return port
 
 
-def until(condition: Callable[[], bool], waiting_for: str) -> None:
-    """Poll until a condition holds."""
+def until(condition: Callable[[], bool], waiting_for: str | Callable[[], str]) -> None:
+    """Poll until a condition holds, or fail and say what was waited for."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {PATIENCE} s in vain for {waiting_for}")
+            what = waiting_for if isinstance(waiting_for, str) else waiting_for()
+            raise AssertionError(f"waited {PATIENCE} s in vain for {what}")
         time.sleep(0.1)
 
 
@@ -84,3 +88,50 @@ def ask(server: Prometheus, target: Json, span: Span, choices: Mapping[str, All 
     """The result of one query of a panel, as Grafana would ask for it."""
     expression = Scope(span, choices).fill(target["expr"])
     return server.instant(expression, span.end) if target["instant"] else server.range(expression, span)
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """The running demo.
+
+    Attributes:
+        exporter: The exporter's address, as a host and a port.
+        control: The address of the simulated API's own endpoints.
+    """
+
+    exporter: str
+    control: str
+
+    def break_down(self, **fault: object) -> None:
+        """Switch a fault of the simulated API on."""
+        httpx.post(f"{self.control}/faults", json=fault).raise_for_status()
+
+    def mend(self) -> None:
+        """Switch all faults off."""
+        httpx.delete(f"{self.control}/faults").raise_for_status()
+
+
+@contextlib.contextmanager
+def demo(folder: Path) -> Iterator[Demo]:
+    """Run the demo until the end of the block."""
+    exporter = f"127.0.0.1:{free_port()}"
+    output = folder / "demo.txt"
+    with (
+        output.open("w") as log,
+        subprocess.Popen(
+            [sys.executable, "-m", "exporter", "demo", "--web.listen-address", exporter], stdout=log, stderr=log
+        ) as process,
+    ):
+        try:
+
+            def listening() -> bool:
+                assert process.poll() is None, output.read_text()
+                with contextlib.suppress(httpx.TransportError):
+                    return httpx.get(f"http://{exporter}/-/ready").status_code == 200
+                return False
+
+            until(listening, "the demo to be ready")
+            (api,) = re.findall(r"simulated API\s+(http://[^/\s]+)", output.read_text())
+            yield Demo(exporter, f"{api}/simulator")
+        finally:
+            process.terminate()

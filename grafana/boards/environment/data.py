@@ -50,7 +50,7 @@ def section(steps: Steps) -> Section:
                     ),
                     [
                         Query(
-                            f"{PER_MINUTE} * sum by (reason) ({per_environment(rate(REFRESH_FAILURES), 'reason')})",
+                            f"{PER_MINUTE} * sum by (reason) ({per_environment(rate(REFRESH_FAILURES), 'reason')}) > 0",
                             "{{reason}}",
                         )
                     ],

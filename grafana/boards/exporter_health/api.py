@@ -54,7 +54,7 @@ def _rates() -> list[Panel]:
                 "steadily, for each one makes a refresh longer.",
                 "No request was repeated",
             ),
-            [Query(f"{PER_MINUTE} * sum by (reason) ({retries})", "{{reason}}")],
+            [Query(f"{PER_MINUTE} * sum by (reason) ({retries}) > 0", "{{reason}}")],
             unit="short",
             bars=True,
             axis="requests per minute",

@@ -68,7 +68,7 @@ def freshness(steps: Steps) -> Section:
                     ),
                     [
                         Query(
-                            f"{PER_MINUTE} * sum by (reason) ({per_environment(rate(REFRESH_FAILURES), 'reason')})",
+                            f"{PER_MINUTE} * sum by (reason) ({per_environment(rate(REFRESH_FAILURES), 'reason')}) > 0",
                             "{{reason}}",
                         )
                     ],

@@ -77,7 +77,7 @@ def tiles(steps: Steps) -> list[Panel]:
                 "Configuration",
                 "Whether the newest configuration was loaded. Worry when refused: the exporter runs on with "
                 "the old one, and would not start with the new one.",
-                NO_EXPORTER,
+                "No configuration file",
             ),
             Query(f"min({target(RELOAD_SUCCESSFUL.name)})", kind="instant"),
             unit="none",
