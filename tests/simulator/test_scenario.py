@@ -54,14 +54,14 @@ async def played(name: str, minutes: int, *, seed: int = 0, sockets: bool = Fals
 
 @pytest.fixture(scope="module")
 def demo() -> list[dict[str, Truth]]:
-    """The first ten minutes of the demo."""
-    return asyncio.run(played("demo", 10))
+    """The first eight minutes of the demo."""
+    return asyncio.run(played("demo", 8))
 
 
 @pytest.fixture(scope="module")
 def healthy() -> list[dict[str, Truth]]:
-    """The first twenty minutes of the healthy account."""
-    return asyncio.run(played("healthy", 20))
+    """The first ten minutes of the healthy account."""
+    return asyncio.run(played("healthy", 10))
 
 
 def test_the_demo_shows_everything_at_once() -> None:
@@ -158,9 +158,9 @@ def test_nothing_is_requeued_in_the_healthy_account(healthy: list[dict[str, Trut
 
 
 async def test_the_same_seed_plays_the_same_even_over_sockets() -> None:
-    first = await played("demo", 2, seed=5)
-    assert await played("demo", 2, seed=5, sockets=True) == first
-    assert (await played("demo", 2, seed=6))[-1] != first[-1]
+    first = await played("demo", 1, seed=5)
+    assert await played("demo", 1, seed=5, sockets=True) == first
+    assert (await played("demo", 1, seed=6))[-1] != first[-1]
 
 
 def test_the_same_seed_sets_up_the_same() -> None:

@@ -86,6 +86,25 @@ async def test_an_error_in_the_block_comes_out_as_it_is() -> None:
             raise LookupError("mine")
 
 
+def test_a_server_that_is_cancelled_leaves_nothing_open() -> None:
+    simulation, _ = new()
+    ports: list[int] = []
+
+    async def serve() -> None:
+        async with SimulatorServer(simulation) as server:
+            ports.append(server.port)
+            await asyncio.Event().wait()
+
+    async def abandon() -> None:
+        task = asyncio.create_task(serve())
+        await until(lambda: bool(ports))
+        assert not task.done()
+
+    asyncio.run(abandon())
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", ports[0])) != 0
+
+
 def test_a_thread_serves_synchronous_code() -> None:
     simulation, environment_id = new()
     with SimulatorThread(simulation) as server, httpx.Client(headers=HEADERS, base_url=server.base_url) as http:
