@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import httpx
 import structlog
 
 from exporter.api.client import WorkAPI
+from exporter.tracking.checkpoint import Checkpoint
 from exporter.tracking.discovery import Discovery
 from exporter.tracking.settings import AccountSettings, TrackingSettings
 from exporter.tracking.tracker import Tracker
@@ -23,6 +25,7 @@ class Account:
         self,
         settings: AccountSettings,
         tracking: TrackingSettings,
+        checkpoint: Checkpoint | None,
         *,
         now: Callable[[], float] = time.time,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -32,6 +35,7 @@ class Account:
         self.discovery = Discovery(settings, self.api, self._watch)
         self.trackers: dict[str, Tracker] = {}
         self._tracking = tracking
+        self._checkpoint = checkpoint
         self._now = now
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -56,23 +60,38 @@ class Account:
         """Watch exactly these environments; those watched already keep what is known of them."""
         for environment_id in self.trackers.keys() - names.keys():
             log.info("no longer watched", account=self.settings.name, environment=environment_id)
-            closing = asyncio.create_task(self.trackers.pop(environment_id).close())
+            tracker = self.trackers.pop(environment_id)
+            if self._checkpoint is not None:
+                self._checkpoint.keep(tracker.record())
+            closing = asyncio.create_task(tracker.close())
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
         trackers = {}
         for environment_id, name in names.items():
             identity = EnvironmentIdentity(environment_id, name, self.settings.name)
-            tracker = self.trackers.get(environment_id)
-            if tracker is None:
+            if environment_id not in self.trackers:
                 log.info("watching", account=self.settings.name, environment=environment_id, name=name)
-                tracker = self._tracker(identity)
-            tracker.environment = identity
-            trackers[environment_id] = tracker
+                self.trackers[environment_id] = self._tracker(identity)
+            trackers[environment_id] = self.trackers[environment_id]
+            trackers[environment_id].environment = identity
         self.trackers = trackers
 
     def _tracker(self, identity: EnvironmentIdentity) -> Tracker:
-        interval = self.settings.page_interval
-        return Tracker(identity, self.api, self._tracking, page_interval=interval, now=self._now)
+        record = None
+        if self._checkpoint is not None:
+            record = self._checkpoint.known(self.api.settings.base_url, identity.id)
+        return Tracker(
+            identity,
+            self.api,
+            self._tracking,
+            page_interval=self.settings.page_interval,
+            record=record,
+            now=self._now,
+        )
+
+
+CHECKPOINT_INTERVAL = 30.0
+"""Seconds between two writings of the checkpoint, at the least."""
 
 
 class Fleet:
@@ -95,14 +114,21 @@ class Fleet:
     ) -> None:
         self.ready = False
         self._tracking = tracking
-        self._accounts = [Account(account, tracking, now=now, transport=transport) for account in accounts]
+        self._checkpoint = Checkpoint(tracking.checkpoint) if tracking.checkpoint is not None else None
+        self._accounts = [
+            Account(account, tracking, self._checkpoint, now=now, transport=transport) for account in accounts
+        ]
         self._interrupted = asyncio.Event()
+        self._saving: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Look up what is to be watched; returns when every account has been asked once, well or not.
 
         The first refresh begins right then, so that a long history is under way before the first scrape.
         """
+        if self._checkpoint is not None:
+            self._checkpoint.load()
+            self._saving = asyncio.create_task(self._save_regularly(self._checkpoint), name="checkpoint")
         await asyncio.gather(*(account.discovery.start() for account in self._accounts))
         self.ready = True
         for tracker in self._trackers():
@@ -135,9 +161,13 @@ class Fleet:
         self._interrupted.set()
 
     async def close(self) -> None:
-        """Stop everything under way, and close the connections."""
+        """Stop everything under way, write the checkpoint, and close the connections."""
         self.interrupt()
+        if self._saving is not None:
+            await self._saving
         await asyncio.gather(*(account.close() for account in self._accounts))
+        if self._checkpoint is not None:
+            await self._save(self._checkpoint)
 
     def _trackers(self) -> list[Tracker]:
         return [tracker for account in self._accounts for tracker in account.trackers.values()]
@@ -153,3 +183,21 @@ class Fleet:
         await asyncio.wait({done, interrupted}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         done.cancel()
         interrupted.cancel()
+
+    async def _save_regularly(self, checkpoint: Checkpoint) -> None:
+        """Write the checkpoint now and then until the fleet is closed, which writes it once more."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._interrupted.wait(), CHECKPOINT_INTERVAL)
+                return
+            await self._save(checkpoint)
+
+    async def _save(self, checkpoint: Checkpoint) -> None:
+        """Write what has changed. A disk that is full is no reason to stop: what is in memory is still true."""
+        content = checkpoint.encode(tracker.record() for tracker in self._trackers())
+        if content is None:
+            return
+        try:
+            await asyncio.to_thread(checkpoint.write, content)
+        except OSError as error:
+            log.error("checkpoint cannot be written", path=str(checkpoint.path), error=error.strerror)  # noqa: TRY400

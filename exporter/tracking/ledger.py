@@ -75,6 +75,8 @@ class Ledger:
         lifecycle: Counters since the watch began.
         recent: The end of the list: an ID to read on from (None for the start of the list), then every ID after it.
         origin: The ID after which this ledger begins (``history.lookback``), or None for the start of the list.
+        since: The unix time that ``origin`` was found for, or None.
+        next_rank: The rank that the next new item will have.
         complete: Whether the whole list has been read once, so that numbers may be shown and events counted.
         traversed: How far the traversal under way has come: the last ID it has counted; ``origin`` at its start.
         at_end: Whether the newest reading of the tail reached the end of the list.
@@ -86,15 +88,16 @@ class Ledger:
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     recent: list[str | None] = field(default_factory=lambda: [None])
     origin: str | None = None
+    since: float | None = None
     complete: bool = False
     traversed: str | None = None
     at_end: bool = False
     doubtful: set[str] = field(default_factory=set)
-    _next_rank: int = 0
+    next_rank: int = 0
 
     def start_over(self) -> None:
         """Forget the list, but not what was counted since the watch began."""
-        self.history, self.live, self._next_rank = History(), {}, 0
+        self.history, self.live, self.next_rank = History(), {}, 0
         self.recent, self.traversed = [self.origin], self.origin
         self.doubtful.clear()
 
@@ -103,16 +106,6 @@ class Ledger:
     def targets(self) -> list[LiveItem]:
         """The live items in the order of the list."""
         return [self.live[work_id] for work_id in sorted(self.live)]
-
-    @property
-    def tail_rank(self) -> int:
-        """The rank of the first item that a reading of the tail shows."""
-        return self._next_rank - len(self.recent) + 1
-
-    @property
-    def next_rank(self) -> int:
-        """The rank that the next new item will have."""
-        return self._next_rank
 
     @property
     def last(self) -> str | None:
@@ -224,8 +217,8 @@ class Ledger:
         counted = self.lifecycle.appeared(item) if self.complete else Lifecycle.past(item)
         self.history.append(item.id, None if item.live else item.labels)
         if item.live:
-            self.live[item.id] = LiveItem(item, self._next_rank, sighting.before, int(counted))
-        self._next_rank += 1
+            self.live[item.id] = LiveItem(item, self.next_rank, sighting.before, int(counted))
+        self.next_rank += 1
         self.recent = [*self.recent, item.id][-(OVERLAP + 1) :]
 
     def _insert_late(self, sighting: Sighting) -> None:
@@ -243,7 +236,7 @@ class Ledger:
     def _place(self, sighting: Sighting, counted: Counted) -> None:
         """Make an item live that lies between known ones."""
         following = [item.rank for work_id, item in self.live.items() if work_id > sighting.item.id]
-        rank = min(following, default=self._next_rank - 1)
+        rank = min(following, default=self.next_rank - 1)
         self.live[sighting.item.id] = LiveItem(sighting.item, rank, sighting.before, int(counted))
 
     def _vanish(self, work_id: str) -> None:

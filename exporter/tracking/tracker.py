@@ -9,7 +9,9 @@ import structlog
 
 from exporter.api.client import WorkAPI
 from exporter.api.errors import REASONS, APIError, InvalidResponse
+from exporter.tracking.checkpoint import EnvironmentRecord, record_lifecycle, restore_ledger, restore_lifecycle
 from exporter.tracking.ledger import Ledger
+from exporter.tracking.lookback import find_origin
 from exporter.tracking.observation import Labeller
 from exporter.tracking.reader import Reader, TailLostError
 from exporter.tracking.settings import TrackingSettings
@@ -36,8 +38,7 @@ class Tracker:
         api: The account's client.
         settings: How to track.
         page_interval: Seconds between the pages of one walk through the list.
-        ledger: What is known from an earlier run.
-        labeller: The label values known from an earlier run.
+        record: What is known from an earlier run.
         now: Unix time on this machine's clock.
     """
 
@@ -48,13 +49,12 @@ class Tracker:
         settings: TrackingSettings,
         *,
         page_interval: float,
-        ledger: Ledger | None = None,
-        labeller: Labeller | None = None,
+        record: EnvironmentRecord | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.environment = environment
-        self.ledger = ledger or Ledger()
-        self.labeller = labeller or Labeller(settings.metadata_keys, settings.max_label_values)
+        self.ledger = Ledger()
+        self.labeller = Labeller(settings.metadata_keys, settings.max_label_values)
         self.traversed_at: float | None = None
         self._api = api
         self._settings = settings
@@ -71,6 +71,8 @@ class Tracker:
         self._failures = Counter(dict.fromkeys((*REASONS, INTERNAL), 0))
         self._duration: float | None = None
         self._requests: int | None = None
+        if record is not None:
+            self._restore(record)
 
     # -- for the fleet ------------------------------------------------------------------------------------------------
 
@@ -112,6 +114,40 @@ class Tracker:
             await (self.refresh(deadline) or asyncio.sleep(0))
             if self.ledger.complete or not self._up:
                 return
+
+    def record(self) -> EnvironmentRecord:
+        """What a later run must know."""
+        ledger = self.ledger
+        return EnvironmentRecord(
+            base_url=self._api.settings.base_url,
+            environment_id=self.environment.id,
+            saved_at=self._now() // 3600 * 3600,
+            metadata_keys=self._settings.metadata_keys,
+            label_values=self.labeller.known,
+            lookback=self._settings.lookback,
+            traversed_at=self.traversed_at,
+            lifecycle=record_lifecycle(ledger.lifecycle),
+            segments=list(ledger.history.segments),
+            live=list(ledger.live.values()),
+            recent=ledger.recent,
+            origin=ledger.origin,
+            since=ledger.since,
+            traversed=ledger.traversed,
+            complete=ledger.complete,
+            next_rank=ledger.next_rank,
+        )
+
+    def _restore(self, record: EnvironmentRecord) -> None:
+        """Go on where an earlier run stopped; counts that were made by other rules are made anew."""
+        same_keys = record.metadata_keys == self._settings.metadata_keys
+        if same_keys and record.lookback == self._settings.lookback:
+            self.ledger = restore_ledger(record)
+            self.traversed_at = record.traversed_at
+            self.labeller = Labeller(self._settings.metadata_keys, self._settings.max_label_values, record.label_values)
+        else:
+            self.ledger.lifecycle = restore_lifecycle(record.lifecycle)
+            why = "metadata_labels have changed" if not same_keys else "lookback has changed"
+            log.info("the whole list is read again", environment=self.environment.id, why=why)
 
     async def close(self) -> None:
         """Stop whatever is under way."""
@@ -215,6 +251,7 @@ class Tracker:
     async def _traverse(self) -> None:
         first = not self.ledger.complete
         source = self._source(0.0)
+        await self._find_origin(source)
         traversal = Traversal(source, self.ledger, self.labeller)
         logged = time.monotonic()
         log.debug("reading the whole list", environment=self.environment.id, first=first, after=self.ledger.traversed)
@@ -223,11 +260,7 @@ class Tracker:
                 async with self._reading:
                     finished = await traversal.step()
             except CursorLostError:
-                if self.ledger.traversed == self.ledger.origin:
-                    message = "the list cannot be read on from its start"
-                    raise InvalidResponse(message, endpoint="list") from None
-                log.warning("the list no longer has what it had; starting over", environment=self.environment.id)
-                self._start_over(first)
+                await self._start_over(source, first)
                 traversal = Traversal(source, self.ledger, self.labeller)
                 continue
             self._progress = f"{traversal.pages} pages read, {self.ledger.history.size} items known"
@@ -246,11 +279,36 @@ class Tracker:
             live=len(self.ledger.live),
         )
 
-    def _start_over(self, first: bool) -> None:
+    async def _start_over(self, source: Source, first: bool) -> None:
+        """Go back to the start of the list; where that is a remembered item that has gone, look for it anew."""
+        ledger = self.ledger
+        if ledger.traversed == ledger.origin:
+            if ledger.since is None:
+                raise InvalidResponse("the list cannot be read on from its start", endpoint="list")
+            ledger.since, ledger.origin = None, None
+            await self._find_origin(source)
+        log.warning("the list no longer has what it had; starting over", environment=self.environment.id)
         if first:
-            self.ledger.start_over()
+            ledger.start_over()
         else:
-            self.ledger.traversed = self.ledger.origin
+            ledger.traversed = ledger.origin
+
+    async def _find_origin(self, source: Source) -> None:
+        """Find out, once, where the work begins that is young enough to be watched."""
+        ledger, lookback = self.ledger, self._settings.lookback
+        if lookback is None or ledger.since is not None:
+            return
+        since = self._api.clock.now() - lookback
+        origin = await find_origin(source, since)
+        async with self._reading:
+            ledger.origin, ledger.since = origin, since
+            if not ledger.complete:
+                ledger.start_over()
+            else:
+                if origin is not None:
+                    ledger.history.replace(None, origin, ())
+                ledger.traversed = origin
+        log.info("ignoring older work", environment=self.environment.id, before=since, after=origin)
 
     def _source(self, deadline: float) -> Source:
         patience = self._api.settings.request_timeout

@@ -1,11 +1,12 @@
 """Reading the whole list page by page in the background: the first time, and now and then to correct drift."""
 
+from exporter.tracking.history import SEGMENT_SIZE
 from exporter.tracking.ledger import Ledger, Reading, Sighting
 from exporter.tracking.observation import Labeller, observe
 from exporter.tracking.source import Source
 from exporter.tracking.walk import CursorLostError, Page, Walk
 
-MAX_PAGES = 20
+MAX_PAGES = 2 * SEGMENT_SIZE
 """Pages that one step may take; one is the rule, more where pages have become smaller than segments."""
 
 

@@ -1,0 +1,229 @@
+"""What must survive a restart, in one file: ledgers, label values and counters. It holds no secret.
+
+The first line names the format and carries a checksum of the rest. The file is replaced as a whole, so that it is the
+old one or the new one whatever happens.
+"""
+
+import os
+import tempfile
+import time
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from exporter.histogram import Histogram
+from exporter.tracking.history import History, Segment
+from exporter.tracking.ledger import Ledger, LiveItem
+from exporter.tracking.lifecycle import Lifecycle
+
+FORMAT = "qoder-work-exporter checkpoint"
+VERSION = 1
+
+KEPT_FOR = 30 * 86400.0
+"""Seconds for which an environment that is no longer watched is kept, in case it comes back."""
+
+log = structlog.get_logger()
+
+
+class LifecycleRecord(msgspec.Struct, frozen=True):
+    """Counters, and each histogram's counts and sum."""
+
+    created: int
+    stopped: int
+    requeued: int
+    vanished: int
+    histograms: dict[str, tuple[list[int], float]]
+
+
+class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One environment.
+
+    Attributes:
+        base_url: The API it belongs to.
+        environment_id: Its ID there.
+        saved_at: Unix time at which this was true, in whole hours, so that an idle environment's record stays the same.
+        metadata_keys: The metadata keys the counts are split by.
+        label_values: The values kept of each.
+        lookback: The configured ``history.lookback`` in seconds.
+        traversed_at: Unix time of the last whole reading.
+        lifecycle: Counters since the watch began.
+    """
+
+    base_url: str
+    environment_id: str
+    saved_at: float
+    metadata_keys: tuple[str, ...]
+    label_values: dict[str, list[str]]
+    lookback: float | None
+    traversed_at: float | None
+    lifecycle: LifecycleRecord
+    segments: list[Segment]
+    live: list[LiveItem]
+    recent: list[str | None]
+    origin: str | None
+    since: float | None
+    traversed: str | None
+    complete: bool
+    next_rank: int
+
+
+class _Header(msgspec.Struct, frozen=True):
+    format: str
+    version: int
+    crc32: int
+
+
+def record_lifecycle(lifecycle: Lifecycle) -> LifecycleRecord:
+    """A lifecycle as it is written."""
+    histograms = {name: getattr(lifecycle, name) for name in ("wait", "startup", "run", "drain")}
+    return LifecycleRecord(
+        *(lifecycle.created, lifecycle.stopped, lifecycle.requeued, lifecycle.vanished),
+        {name: (list(histogram.counts), histogram.sum) for name, histogram in histograms.items()},
+    )
+
+
+def restore_lifecycle(record: LifecycleRecord) -> Lifecycle:
+    """A lifecycle as it was written.
+
+    Raises:
+        ValueError: The histograms have other buckets than this version's.
+    """
+    lifecycle = Lifecycle(record.created, record.stopped, record.requeued, record.vanished)
+    for name, (counts, total) in record.histograms.items():
+        setattr(lifecycle, name, Histogram(counts=counts, sum=total))
+    return lifecycle
+
+
+def restore_ledger(record: EnvironmentRecord) -> Ledger:
+    """A ledger as it was written."""
+    return Ledger(
+        history=History(record.segments),
+        live={item.seen.id: item for item in record.live},
+        lifecycle=restore_lifecycle(record.lifecycle),
+        recent=list(record.recent),
+        origin=record.origin,
+        since=record.since,
+        complete=record.complete,
+        traversed=record.traversed,
+        next_rank=record.next_rank,
+    )
+
+
+class Checkpoint:
+    """The file, and what is known of environments, watched at the moment or not.
+
+    Attributes:
+        path: Where the file is.
+        usable: Whether it may be written: not if one is there that can neither be read nor set aside.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.usable = True
+        self._records: dict[tuple[str, str], EnvironmentRecord] = {}
+        self._newest: _Header | None = None
+
+    def load(self) -> None:
+        """Read the file; one that cannot be used is set aside with a warning."""
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.usable = False
+            log.warning("checkpoint cannot be read and is not used", path=str(self.path), error=error.strerror)
+            return
+        try:
+            records = _decode(content)
+        except ValueError as error:
+            self._set_aside(str(error))
+            return
+        now = time.time()
+        self._records = {
+            (record.base_url, record.environment_id): record for record in records if now - record.saved_at <= KEPT_FOR
+        }
+        log.info("checkpoint read", path=str(self.path), environments=len(self._records))
+
+    def known(self, base_url: str, environment_id: str) -> EnvironmentRecord | None:
+        """What is known of an environment that is to be watched."""
+        return self._records.get((base_url, environment_id))
+
+    def keep(self, record: EnvironmentRecord) -> None:
+        """Remember an environment that is no longer watched."""
+        self._records[record.base_url, record.environment_id] = record
+
+    def encode(self, current: Iterable[EnvironmentRecord]) -> bytes | None:
+        """The file's next content, or None if it is the same as before.
+
+        Args:
+            current: The environments watched now; what is known of others stays.
+        """
+        for record in current:
+            self.keep(record)
+        body = msgspec.json.encode(list(self._records.values()))
+        header = _Header(FORMAT, VERSION, zlib.crc32(body))
+        if header == self._newest or not self.usable:
+            return None
+        self._newest = header
+        return msgspec.json.encode(header) + b"\n" + body
+
+    def write(self, content: bytes) -> None:
+        """Replace the file as a whole, and see to it that it is on the disk.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(self.path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        directory = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    def _set_aside(self, why: str) -> None:
+        aside = self.path.with_name(f"{self.path.name}.set-aside-{int(time.time())}")
+        try:
+            self.path.rename(aside)
+        except OSError as error:
+            self.usable = False
+            log.warning("checkpoint is not used", path=str(self.path), why=why, error=error.strerror)
+        else:
+            log.warning("checkpoint is not used and was set aside", path=str(self.path), why=why, now=str(aside))
+
+
+def _decode(content: bytes) -> list[EnvironmentRecord]:
+    """The records in a file.
+
+    Raises:
+        ValueError: It is not this version's checkpoint, or it is damaged.
+    """
+    first, _, body = content.partition(b"\n")
+    try:
+        header = msgspec.json.decode(first, type=_Header)
+    except msgspec.DecodeError:
+        raise ValueError("it is no checkpoint of this exporter") from None
+    if header.format != FORMAT:
+        raise ValueError("it is no checkpoint of this exporter")
+    if header.version != VERSION:
+        raise ValueError(f"it has version {header.version}, this exporter reads version {VERSION}")
+    if zlib.crc32(body) != header.crc32:
+        raise ValueError("it is damaged: its checksum does not fit")
+    try:
+        records = msgspec.json.decode(body, type=list[EnvironmentRecord])
+        for record in records:
+            restore_lifecycle(record.lifecycle)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ValueError(f"its content does not fit this version: {error}") from None
+    return records

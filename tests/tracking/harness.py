@@ -1,0 +1,144 @@
+"""One simulated environment, and a tracker on it, without sockets or waiting."""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from exporter.api.client import ClientSettings, WorkAPI
+from exporter.simulator import DEFAULT_TOKEN, ManualClock, Options, Simulation, Truth, create_app
+from exporter.tracking.checkpoint import EnvironmentRecord
+from exporter.tracking.settings import TrackingSettings
+from exporter.tracking.snapshot import Queue
+from exporter.tracking.tracker import Tracker
+from exporter.tracking.view import EnvironmentIdentity, EnvironmentView
+
+BASE_URL = "http://simulator/api/v1/cloud"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class GivenToken:
+    """A token that stands in the test itself."""
+
+    value: str = DEFAULT_TOKEN
+
+    def read(self) -> str:
+        return self.value
+
+
+@dataclass
+class Forgetful(httpx.AsyncBaseTransport):
+    """A transport to the simulator that forgets some cursors, although their items exist.
+
+    Attributes:
+        forgotten: The cursors.
+        manner: What the API answers to them.
+    """
+
+    inner: httpx.AsyncBaseTransport
+    forgotten: set[str] = field(default_factory=set)
+    manner: str = "not_found"
+    requests: list[httpx.Request] = field(default_factory=list)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        if request.url.params.get("after_id") in self.forgotten:
+            if self.manner == "empty":
+                return httpx.Response(200, json={"data": [], "has_more": False, "next_page": None})
+            status = {"not_found": 404, "invalid": 400}[self.manner]
+            return httpx.Response(status, json={"type": "error", "error": {"type": "x", "message": "no such cursor"}})
+        return await self.inner.handle_async_request(request)
+
+
+class Watched:
+    """A simulated environment and its tracker, both on the simulation's own clock.
+
+    Args:
+        options: How the simulated API behaves.
+        settings: How the environment is tracked; every call of :meth:`refresh` asks the API.
+    """
+
+    def __init__(self, options: Options | None = None, settings: TrackingSettings | None = None) -> None:
+        self.clock = ManualClock()
+        self.simulation = Simulation(clock=self.clock, options=options or Options(), seed=1)
+        self.id = self.simulation.create_environment("gpu-workers")
+        self.settings = settings or TrackingSettings(min_interval=0)
+        self.transport = Forgetful(httpx.ASGITransport(create_app(self.simulation)))
+        self.runner = asyncio.Runner()
+        client = ClientSettings(BASE_URL, GivenToken(), requests_per_second=1_000_000)
+        self.api = WorkAPI(client, now=self.clock.now, transport=self.transport)
+        self.tracker = self.new_tracker()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop everything under way."""
+        self.run(self.tracker.close())
+        self.run(self.api.close())
+        self.runner.close()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run to its end."""
+        return self.runner.run(work)
+
+    def new_tracker(self, record: EnvironmentRecord | None = None) -> Tracker:
+        """A tracker as a restarted exporter would make it."""
+        identity = EnvironmentIdentity(self.id, "gpu-workers", "default")
+        return Tracker(
+            identity,
+            self.api,
+            self.settings,
+            page_interval=0,
+            record=record,
+            now=self.clock.now,
+        )
+
+    def refresh(self) -> EnvironmentView:
+        """One whole refresh, the first traversal included."""
+        self.transport.requests.clear()
+        self.run(self._refresh())
+        return self.tracker.view()
+
+    def queue(self) -> Queue:
+        """What one successful refresh shows."""
+        view = self.refresh()
+        assert view.up, view.error
+        assert view.snapshot is not None
+        assert view.snapshot.queue is not None
+        return view.snapshot.queue
+
+    def traverse(self) -> None:
+        """Read the whole list once more."""
+        self.run(self._traverse())
+
+    def truth(self) -> Truth:
+        """What is true of the environment now."""
+        return self.simulation.truth(self.id)
+
+    @property
+    def paths(self) -> list[str]:
+        """The requests of the newest refresh, by the last part of their path."""
+        return [
+            request.url.path.removeprefix(f"/api/v1/cloud/environments/{self.id}/")
+            for request in self.transport.requests
+        ]
+
+    async def _refresh(self) -> None:
+        task = self.tracker.refresh(time.monotonic() + 3600)
+        assert task is not None
+        await task
+
+    async def _traverse(self) -> None:
+        await self.tracker._start_traversal()
