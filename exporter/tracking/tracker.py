@@ -244,9 +244,15 @@ class Tracker:
     def _traversal_ended(self, task: asyncio.Task[None]) -> None:
         """Log a failure here, since nobody may be waiting; the next refresh goes on from where it stopped."""
         self._progress = None
-        error = None if task.cancelled() else task.exception()
+        if task.cancelled():
+            return
+        error = task.exception()
         if error is not None:
             log.warning("reading the whole list stopped", environment=self.environment.id, error=str(error))
+        elif self._snapshot is None or self._snapshot.queue is None:
+            # Nobody may be waiting any more for what can be shown now for the first time.
+            self._begun = -float("inf")
+            self.refresh(time.monotonic() + self._api.settings.request_timeout)
 
     async def _traverse(self) -> None:
         first = not self.ledger.complete
