@@ -83,6 +83,7 @@ def timeseries(
     axis: str = "",
     decimals: int | None = None,
     signed: bool = False,
+    reaching: float | None = None,
     links: Sequence[Json] = (),
     width: int = 8,
     height: int = 8,
@@ -101,6 +102,7 @@ def timeseries(
         axis: A label for the axis, where the unit does not say what is counted.
         decimals: Digits after the point.
         signed: Values may be negative; otherwise the axis starts at 0.
+        reaching: The axis goes up to this at least, so that the distance to a threshold is seen.
         links: Data links.
         width: Columns of the grid.
         height: Rows of the grid.
@@ -130,6 +132,8 @@ def timeseries(
     }
     if decimals is not None:
         defaults["decimals"] = decimals
+    if reaching is not None:
+        custom["axisSoftMax"] = reaching
     if not signed:
         defaults["min"] = 0
     options: Json = {

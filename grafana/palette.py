@@ -14,7 +14,7 @@ PURPLE = "#CC79A7"
 GREY = "#8E8E8E"
 
 OK = GREEN
-WARNING = ORANGE
+WARNING = YELLOW
 CRITICAL = VERMILLION
 NEUTRAL = GREY
 UNPAINTED = "transparent"
@@ -50,10 +50,10 @@ WORKERS = ORANGE
 REASONS: dict[str, str] = {
     "auth|permission": VERMILLION,
     "not_found|not_self_hosted": PURPLE,
-    "rate_limited": YELLOW,
+    "rate_limited": SKY_BLUE,
     "timeout|network": ORANGE,
     "server": BLUE,
-    "invalid_response": SKY_BLUE,
+    "invalid_response|internal": GREY,
 }
 """Colour of each kind of reason why a refresh failed: who can mend it."""
 

@@ -1,4 +1,4 @@
-"""The alerts' thresholds as steps of colour, so that a panel turns orange or red where an alert would fire."""
+"""The alerts' thresholds as steps of colour, so that a panel turns yellow or red where an alert would fire."""
 
 from dataclasses import dataclass
 

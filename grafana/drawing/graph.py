@@ -16,6 +16,8 @@ from grafana.drawing.theme import FAINT, GRID, TEXT, Box, Page, shortened
 
 LEGEND_LINE = 17
 MOST_LEGEND_LINES = 5
+_SCALES = {"s": (86_400, 3600, 60), "bytes": (2**30, 2**20, 2**10)}
+"""Units whose round numbers are not those of the decimal system."""
 
 
 def _time_axis(axes: Axes, frame: Frame) -> None:
@@ -34,8 +36,8 @@ def _time_axis(axes: Axes, frame: Frame) -> None:
 def _values_axis(axes: Axes, frame: Frame) -> None:
     unit = frame.defaults["unit"]
     low, high = axes.get_ylim()
-    if unit == "s" and high > 90:
-        scale = next(scale for scale in (86_400, 3600, 60) if high >= 1.5 * scale)
+    scale = next((scale for scale in _SCALES.get(unit, ()) if high >= 1.5 * scale), None)
+    if scale:
         ticks = [
             tick * scale for tick in MaxNLocator(5, steps=[1, 2, 3, 5, 6, 10]).tick_values(low / scale, high / scale)
         ]
@@ -106,6 +108,7 @@ def timeseries(page: Page, box: Box, frame: Frame) -> None:
     low, high = sorted(axes.get_ylim())
     if frame.defaults.get("min") == 0:
         low = 0
+    high = max(high, frame.defaults["custom"].get("axisSoftMax", high))
     axes.set_ylim(low, high if high > low else low + 1)
     _draw_steps(axes, frame)
     _time_axis(axes, frame)
@@ -152,7 +155,7 @@ def _scale(page: Page, box: Box, norm: PowerNorm, frame: Frame) -> None:
 def state_timeline(page: Page, box: Box, frame: Frame) -> None:
     """Draw a bar a series in the colours of its values."""
     lines = frame.lines()
-    label_width = min(210, 20 + 7 * max(len(line.name) for line in lines))
+    label_width = min(0.4 * box.width, 20 + 6.2 * max(len(line.name) for line in lines))
     axes = page.axes(box.inside(left=label_width, right=10, top=4, bottom=42))
     axes.set_ylim(len(lines), 0)
     step = frame.scope.span.interval

@@ -99,5 +99,5 @@ def save(figure: Figure, file: Path) -> None:
     """Write a picture as a small PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", facecolor=PAGE)
-    picture = Image.open(buffer).convert("RGB").quantize(colors=128, dither=Image.Dither.NONE)
+    picture = Image.open(buffer).convert("RGB").quantize(colors=256, kmeans=1, dither=Image.Dither.NONE)
     picture.save(file, optimize=True)

@@ -92,5 +92,5 @@ def contrast(colour: str) -> str:
 
 def shortened(text: str, pixels: float, size: float = 8) -> str:
     """A text cut to what fits, with an ellipsis."""
-    fits = max(3, int(pixels / (size * 0.82)))
+    fits = max(3, int(pixels / (size * 0.76)))
     return text if len(text) <= fits else text[: fits - 1] + "…"

@@ -40,7 +40,7 @@ def stat(page: Page, box: Box, frame: Frame) -> None:
             axes.add_patch(Rectangle((0, 0), cell.width, cell.height, facecolor=colour))
         ink = contrast(colour) if filled else colour
         named = bool(lines) and frame.panel["options"]["textMode"] == "value_and_name"
-        size = max(9.0, min(22.0, cell.width / (0.66 * len(text) + 1)))
+        size = min(22.0, cell.width / (len(text) + 1))
         middle = cell.height * (0.62 if named else 0.5)
         axes.text(cell.width / 2, middle, text, color=ink, fontsize=size, weight="bold", ha="center", va="center")
         if named:

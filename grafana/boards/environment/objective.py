@@ -23,9 +23,10 @@ def _windows(thresholds: Thresholds) -> dict[str, float]:
 
 def _late_share(steps: Steps, window: str) -> str:
     bound = steps.thresholds.objective_wait
-    acknowledged = per_environment(increase(QUEUE_WAIT, suffix="_count", window=window))
-    in_time = per_environment(increase(QUEUE_WAIT, le(bound), suffix="_bucket", window=window))
-    return f"(1 - sum({in_time}) / sum({acknowledged}))"
+    acknowledged = f"sum({per_environment(increase(QUEUE_WAIT, suffix='_count', window=window))})"
+    in_time = f"sum({per_environment(increase(QUEUE_WAIT, le(bound), suffix='_bucket', window=window))})"
+    # Not 1 - a / b: rounding would make something out of nothing.
+    return f"clamp_min({acknowledged} - {in_time}, 0) / {acknowledged}"
 
 
 def section(steps: Steps) -> Section:
@@ -80,6 +81,7 @@ def section(steps: Steps) -> Section:
                     unit="percentunit",
                     steps=steps.burn,
                     colours=BURN,
+                    reaching=steps.burn[0].value,
                     width=16,
                 ),
             ]

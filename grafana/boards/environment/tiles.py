@@ -34,13 +34,13 @@ def tiles(steps: Steps) -> list[Panel]:
         ),
         _age_tile(
             "Oldest queued",
-            "How long the oldest queued item has waited. Worry from orange on; red: the queue is stalled.",
+            "How long the oldest queued item has waited. Worry from yellow on; red: the queue is stalled.",
             oldest("queued"),
             steps.oldest_queued,
         ),
         _age_tile(
             "Heartbeat lag",
-            "Time since the latest heartbeat of the quietest active or stopping item. Worry from orange "
+            "Time since the latest heartbeat of the quietest active or stopping item. Worry from yellow "
             "on: two usual leases were missed; red: no lease lasts that long, so the worker is gone.",
             LAG,
             steps.heartbeat_lag,
@@ -54,7 +54,7 @@ def tiles(steps: Steps) -> list[Panel]:
         ),
         _age_tile(
             "Longest in stopping",
-            "Time since the request to stop of the item that takes longest over it. Worry at orange: its "
+            "Time since the request to stop of the item that takes longest over it. Worry at yellow: its "
             "worker ignores the request or is gone.",
             oldest("stopping"),
             steps.stopping,

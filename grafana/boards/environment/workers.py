@@ -47,8 +47,8 @@ def section(steps: Steps) -> Section:
                 timeseries(
                     Text(
                         "Longest in starting and stopping",
-                        "The item that has been in each of these passing states for longest. Worry when a line "
-                        "climbs straight: the item will not move by itself.",
+                        "The item that has been longest in each of these passing states: if it climbs straight it will "
+                        "not move by itself. Worry at the dashed lines, red for starting and yellow for stopping.",
                         NO_DATA,
                     ),
                     [Query(oldest(state), state) for state in ("starting", "stopping")],

@@ -110,6 +110,7 @@ def _limits(steps: Steps) -> list[Panel]:
             [Query(share(throttled), "{{account}} throttled"), Query(share(unauthorized), "{{account}} token refused")],
             unit="percentunit",
             steps=steps.throttled,
+            reaching=steps.throttled[0].value,
             colours={".* throttled": ORANGE, ".* token refused": CRITICAL},
         ),
         timeseries(
@@ -133,6 +134,7 @@ def _limits(steps: Steps) -> list[Panel]:
             [Query(f"max by (account, instance) (abs({target(API_CLOCK_SKEW.name)}))", "{{account}} by {{instance}}")],
             unit="s",
             steps=steps.clock_skew,
+            reaching=steps.clock_skew[0].value,
         ),
     ]
 

@@ -11,7 +11,7 @@ from exporter.metrics.table import (
 )
 from grafana.boards.shared import NO_EXPORTER
 from grafana.kinds import stat
-from grafana.palette import OK, WARNING
+from grafana.palette import OK, SKY_BLUE, WARNING
 from grafana.panels import Panel, Query, Text
 from grafana.promql import per_environment, target, work
 from grafana.thresholds import ANY, Step, Steps
@@ -57,6 +57,7 @@ def tiles(steps: Steps) -> list[Panel]:
             ),
             Query(f"sum({accounts})", kind="instant"),
             unit="short",
+            colour=SKY_BLUE,
             decimals=0,
             width=3,
         ),
@@ -87,7 +88,7 @@ def tiles(steps: Steps) -> list[Panel]:
         stat(
             Text(
                 "Oldest data",
-                "Age of the numbers of the environment read longest ago. Worry at orange: refreshes do not get done.",
+                "Age of the numbers of the environment read longest ago. Worry at yellow: refreshes do not get done.",
                 "No environment read yet",
             ),
             Query(f"max(time() - {per_environment(work(SNAPSHOT_TIMESTAMP))})", kind="instant"),
@@ -117,6 +118,7 @@ def tiles(steps: Steps) -> list[Panel]:
             ),
             Query(f"count by (version) ({target(BUILD_INFO.name)})", "{{version}}", "instant"),
             unit="short",
+            colour=SKY_BLUE,
             names=True,
             decimals=0,
             width=3,
