@@ -172,7 +172,6 @@ def dashboard(uid: str, title: str, description: str, sections: Sequence[Section
         "panels": place(sections),
         "refresh": "30s",
         "schemaVersion": SCHEMA_VERSION,
-        "style": "dark",
         "tags": [TAG],
         "templating": {"list": variables()},
         "time": {"from": "now-6h", "to": "now"},
