@@ -140,7 +140,7 @@ class WorkAPI:
                 response = await self._send(endpoint, path, query)
                 read_at = self.clock.now()
                 if response.status_code != httpx.codes.OK:
-                    raise _failure(endpoint, response)
+                    raise _failure(endpoint, response, read_at)
         return Answer(decode(endpoint, response, shape), read_at)
 
     async def _send(self, endpoint: Endpoint, path: str, query: dict[str, str] | None) -> httpx.Response:
@@ -183,7 +183,7 @@ class _ErrorEnvelope(msgspec.Struct, frozen=True):
     request_id: str | None = None
 
 
-def _failure(endpoint: Endpoint, response: httpx.Response) -> errors.APIError:
+def _failure(endpoint: Endpoint, response: httpx.Response, read_at: float) -> errors.APIError:
     """The named error of an answer that is not 200; its body may be empty, HTML, or an envelope."""
     status = response.status_code
     try:
@@ -198,9 +198,8 @@ def _failure(endpoint: Endpoint, response: httpx.Response) -> errors.APIError:
         message += "".join(f": {errors.quote(word)}" for word in words if word)
     if envelope.request_id:
         message += f" (request {errors.quote(envelope.request_id)})"
-    return errors.for_status(status)(
-        message, endpoint=endpoint, status=status, retry_after=retry_after(response.headers.get("retry-after"))
-    )
+    wait = retry_after(response.headers.get("retry-after"), read_at)
+    return errors.for_status(status)(message, endpoint=endpoint, status=status, retry_after=wait)
 
 
 def decode(endpoint: Endpoint, response: httpx.Response, shape: type[T]) -> T:

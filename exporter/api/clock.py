@@ -3,11 +3,21 @@
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
+from exporter.api.types import unix
+
 RESOLUTION = 1.0
 """The ``Date`` header has whole seconds, rounded down."""
 
 APPLIED_FROM = 2.0
 """Seconds of skew below which a difference may be the header's coarseness, and is not applied."""
+
+
+def http_date(header: str) -> float | None:
+    """Unix time of a date as HTTP headers write it, or None if it is none; a date without a zone is UTC."""
+    try:
+        return unix(parsedate_to_datetime(header))
+    except (ValueError, OverflowError):  # the latter for numbers that no date has
+        return None
 
 
 class APIClock:
@@ -24,11 +34,8 @@ class APIClock:
 
     def heard(self, date: str | None, sent_at: float, received_at: float) -> None:
         """Take in one answer's ``Date`` header; without a readable one nothing is learnt."""
-        if date is None:
-            return
-        try:
-            written = parsedate_to_datetime(date).timestamp()
-        except ValueError:
+        written = None if date is None else http_date(date)
+        if written is None:
             return
         low, high = written - received_at, written + RESOLUTION - sent_at
         if self._bounds is not None and low <= self._bounds[1] and high >= self._bounds[0]:

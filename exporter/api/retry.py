@@ -2,10 +2,10 @@
 
 import time
 from collections import Counter
-from email.utils import parsedate_to_datetime
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
+from exporter.api.clock import http_date
 from exporter.api.errors import APIError
 
 ATTEMPTS = 4
@@ -46,15 +46,16 @@ def _wait(state: RetryCallState) -> float:
     return max(BACKOFF(state), _failure(state).retry_after or 0.0)
 
 
-def retry_after(header: str | None) -> float | None:
-    """Seconds that a ``Retry-After`` header asks to wait, given as seconds or as a date; None if it says nothing."""
+def retry_after(header: str | None, now: float) -> float | None:
+    """Seconds that a ``Retry-After`` header asks to wait, or None if it says nothing.
+
+    Args:
+        header: A number of seconds, or a date.
+        now: Unix time on the clock of whoever wrote it.
+    """
     if header is None:
         return None
-    try:
-        return max(0.0, float(int(header)))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
-        return None
+    if header.isascii() and header.isdigit():
+        return float(header)
+    date = http_date(header)
+    return None if date is None else max(0.0, date - now)
