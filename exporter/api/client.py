@@ -171,6 +171,10 @@ class WorkAPI:
         return response
 
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises where the bytes are not what they should be; the last one for brackets without end."""
+
+
 class _ErrorBody(msgspec.Struct, frozen=True):
     type: str | None = None
     message: str | None = None
@@ -188,7 +192,7 @@ def _failure(endpoint: Endpoint, response: httpx.Response, read_at: float) -> er
     status = response.status_code
     try:
         envelope = msgspec.json.decode(response.content, type=_ErrorEnvelope)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         envelope = _ErrorEnvelope()
     message = f"HTTP {status}"
     if response.has_redirect_location:
@@ -214,7 +218,7 @@ def decode(endpoint: Endpoint, response: httpx.Response, shape: type[T]) -> T:
         except msgspec.ValidationError:
             # Rare enough to pay for twice: some deployments write an unset time as an empty string.
             return msgspec.convert(without_empty_timestamps(msgspec.json.decode(response.content)), type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         kind = response.headers.get("content-type", "no content type")
         what = errors.quote(str(error)) if response.content else "the body is empty"
         message = f"HTTP 200 with an unusable answer ({errors.quote(kind)}): {what}"

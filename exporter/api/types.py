@@ -6,7 +6,7 @@ accepted. Timestamps are RFC 3339 with any number of fraction digits (`conventio
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -71,13 +71,17 @@ class WorkPage(msgspec.Struct, frozen=True, gc=False):
         return self.has_more if self.has_more is not None else self.next_page is not None
 
 
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""A number of things, small enough to be exact in a metric."""
+
+
 class QueueStats(msgspec.Struct, frozen=True, gc=False):
     """The API's own statistics of a queue (`work/stats`); any of them may be null."""
 
-    depth: int | None = None
-    pending: int | None = None
+    depth: Count | None = None
+    pending: Count | None = None
     oldest_queued_at: datetime | None = None
-    workers_polling: int | None = None
+    workers_polling: Count | None = None
 
 
 class EnvironmentConfig(msgspec.Struct, frozen=True, gc=False):
