@@ -199,11 +199,17 @@ def _failure(endpoint: Endpoint, response: httpx.Response, read_at: float) -> er
         message += " (redirects are not followed: they would carry the token elsewhere)"
     if envelope.error is not None:
         words = [envelope.error.type, envelope.error.message]
-        message += "".join(f": {errors.quote(word)}" for word in words if word)
+        message += "".join(f": {_said(response, word)}" for word in words if word)
     if envelope.request_id:
-        message += f" (request {errors.quote(envelope.request_id)})"
+        message += f" (request {_said(response, envelope.request_id)})"
     wait = retry_after(response.headers.get("retry-after"), read_at)
     return errors.for_status(status)(message, endpoint=endpoint, status=status, retry_after=wait)
+
+
+def _said(response: httpx.Response, words: str) -> str:
+    """Words of an answer, fit to be repeated: a gateway may quote the token that it refuses."""
+    token = response.request.headers["Authorization"].removeprefix("Bearer ")
+    return errors.quote(words.replace(token, "[token]"))
 
 
 def decode(endpoint: Endpoint, response: httpx.Response, shape: type[T]) -> T:
@@ -221,5 +227,5 @@ def decode(endpoint: Endpoint, response: httpx.Response, shape: type[T]) -> T:
     except _UNREADABLE as error:
         kind = response.headers.get("content-type", "no content type")
         what = errors.quote(str(error)) if response.content else "the body is empty"
-        message = f"HTTP 200 with an unusable answer ({errors.quote(kind)}): {what}"
+        message = f"HTTP 200 with an unusable answer ({_said(response, kind)}): {what}"
         raise errors.InvalidResponse(message, endpoint=endpoint, status=response.status_code) from None
