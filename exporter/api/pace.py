@@ -15,7 +15,7 @@ class Pacer:
         if per_second <= 0:
             raise ValueError(f"a rate is positive, not {per_second}")
         self._burst = max(1, int(per_second))
-        self._period = self._burst / per_second
+        self._period = max(1.0, 1 / per_second)
         self._begun: deque[float] = deque(maxlen=self._burst)
 
     async def wait(self) -> float:
