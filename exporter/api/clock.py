@@ -24,8 +24,8 @@ class APIClock:
     """An estimate of the API's clock.
 
     Each answer bounds the skew: the API wrote its date after the request was sent and before the answer came, and cut
-    off less than a second. The estimate is the middle of what all answers allow; when they contradict one another, a
-    clock was set, and the newest answer alone counts.
+    off less than a second. The estimate is 0 if all answers allow it, since a slow answer allows almost anything, else
+    the middle of what they allow; when they contradict one another, a clock was set, and the newest answer alone counts.
     """
 
     def __init__(self, local: Callable[[], float]) -> None:
@@ -45,7 +45,10 @@ class APIClock:
     @property
     def skew(self) -> float | None:
         """API clock minus local clock in seconds, or None before the first answer."""
-        return None if self._bounds is None else sum(self._bounds) / 2
+        if self._bounds is None:
+            return None
+        low, high = self._bounds
+        return 0.0 if low <= 0 <= high else (low + high) / 2
 
     def now(self) -> float:
         """Unix time on the API's clock."""
