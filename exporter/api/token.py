@@ -49,16 +49,11 @@ class EnvironmentToken:
         return _usable(os.environ[self.variable], f"the environment variable {self.variable}")
 
 
+@dataclass(frozen=True, slots=True)
 class FileToken:
-    """A token in a file, read again whenever the file changes, so that a rotated secret needs no restart."""
+    """A token in a file, read anew each time, so that a rotated secret needs no restart."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._stamp: tuple[int, int, int] | None = None
-        self._token = ""
-
-    def __repr__(self) -> str:
-        return f"FileToken({str(self.path)!r})"
+    path: Path
 
     def read(self) -> str:
         """The file's content without surrounding space.
@@ -67,13 +62,9 @@ class FileToken:
             TokenError: The file cannot be read or is unusable.
         """
         try:
-            status = self.path.stat()
-            stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if stamp != self._stamp:
-                self._token = _usable(self.path.read_text(encoding="utf-8"), f"the file {self.path}")
-                self._stamp = stamp
+            text = self.path.read_text(encoding="utf-8")
         except OSError as error:
             raise TokenError(f"the file {self.path} cannot be read: {error.strerror}") from error
         except UnicodeDecodeError:
             raise TokenError(f"the file {self.path} holds something that is no token: it is not text") from None
-        return self._token
+        return _usable(text, f"the file {self.path}")
