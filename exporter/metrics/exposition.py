@@ -20,7 +20,10 @@ def encode(view: FleetView, accept: str | None, reload: Reload | None = None) ->
 
     Nothing of a view is kept: each scrape is made of one view alone.
     """
-    encoder, content_type = choose_encoder(accept or "")
+    try:
+        encoder, content_type = choose_encoder(accept or "")
+    except TypeError:  # of a version that is no number
+        encoder, content_type = choose_encoder("")
     return encoder(_Once(families(view, reload))), content_type
 
 
