@@ -2,4 +2,4 @@
 
 from exporter.cli import main
 
-main()
+main(prog_name=main.name)

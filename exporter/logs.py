@@ -60,6 +60,7 @@ def _quieten_libraries(*, debug: bool) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.INFO if debug else logging.WARNING)
+        logging.getLogger(name).propagate = True  # a uvicorn without an access log turns it off for all others
 
 
 def _renderers(format_: str) -> list[Processor]:

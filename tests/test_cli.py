@@ -16,13 +16,16 @@ from typing import TypeVar
 import httpx
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from exporter import __version__
 from exporter.api.token import EnvironmentToken, FileToken
 from exporter.cli import main, wiring
-from exporter.config import load
+from exporter.config import checks, load
+from exporter.metrics import families, table
 from exporter.simulator import STATES, Latency, Simulation, SimulatorThread
 from exporter.web.listen import Address, listen
 
@@ -188,16 +191,16 @@ class TestHelp:
     @pytest.mark.parametrize(
         "lesson",
         [
-            "QODER_PAT=pt-... qoder-work-exporter\n",
+            "account: QODER_PAT=pt-... qoder-work-exporter Examples:",
             "qoder-work-exporter demo ",
             "QODER_BASE_URL",
             "QODER_EXPORTER_WEB_LISTEN_ADDRESS",
             "default: :10190",
-            "  simulate ",
+            "simulate Run the simulated work API",
         ],
     )
     def test_the_help_teaches(self, lesson: str) -> None:
-        assert lesson in CliRunner().invoke(main, ["--help"]).stdout
+        assert lesson in " ".join(CliRunner().invoke(main, ["--help"]).stdout.split())
 
     @pytest.mark.parametrize("command", ["check", "demo", "once", "simulate"])
     def test_each_command_has_help(self, command: str) -> None:
@@ -496,3 +499,10 @@ metrics: {metadata_labels: [job, team], max_label_values: 9}
         assert (tracking.lookback, tracking.metadata_keys, tracking.max_label_values) == (604800, ("job", "team"), 9)
         web = wiring.web_settings(config, "/work")
         assert (web.telemetry_path, web.timeout, web.timeout_offset) == ("/work", 20, 1)
+
+    @given(st.text())
+    def test_a_metadata_key_becomes_the_label_that_was_checked(self, key: str) -> None:
+        assert checks.label_name(key) == families.label_name(key)
+
+    def test_no_metadata_key_may_become_a_label_that_the_items_have(self) -> None:
+        assert {*table.ITEMS.labels, "le"} == set(checks.RESERVED_LABELS)

@@ -30,16 +30,8 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
-class _NamedGroup(click.Group):
-    """A group that goes by the command's name, however Python was told to start it."""
-
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run."""
-        return super().main(*args, **{"prog_name": NAME} | kwargs)
-
-
 @click.group(
-    cls=_NamedGroup,
+    NAME,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Every flag may stand before or after the command.",
@@ -49,7 +41,7 @@ class _NamedGroup(click.Group):
 @click.version_option(__version__, prog_name=NAME, message="%(prog)s %(version)s")
 @click.pass_context
 def main(context: click.Context, flags: Flags, config_check: bool) -> None:
-    r"""Export the work queues of Qoder Cloud Agents' self-hosted environments to Prometheus.
+    """Export the work queues of Qoder Cloud Agents' self-hosted environments to Prometheus.
 
     Without a command it serves the metrics until SIGTERM or SIGINT. This is a full start; it watches every
     self-hosted environment of the token's account:
@@ -69,7 +61,7 @@ def main(context: click.Context, flags: Flags, config_check: bool) -> None:
       QODER_PAT        the token, where no configuration file says where it is
       QODER_BASE_URL   the API's address, where the configuration gives none;
                        for China https://api.qoder.com.cn/api/v1/cloud
-    """
+    """  # noqa: D301 - click knows a paragraph to keep as it is by this very character
     if config_check:
         if context.invoked_subcommand is not None:
             raise click.UsageError("--config.check stands alone: leave out the command, or use the command check")

@@ -14,7 +14,8 @@ Finding = tuple[KeyPath, str]
 """Where something is wrong, and what."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
-_RESERVED_LABELS = ("environment_id", "environment", "state", "le")
+RESERVED_LABELS = ("environment_id", "environment", "state", "le")
+"""Labels that ``qoder_work_items`` has already, and the one that Prometheus gives a meaning of its own."""
 
 
 def check(config: Config, document: Document, environ: Mapping[str, str]) -> list[Problem]:
@@ -136,7 +137,7 @@ def _metrics(metrics: Metrics) -> Iterator[Finding]:
         name = label_name(key)
         if not key:
             yield path, "the metadata key is empty"
-        elif name in _RESERVED_LABELS:
+        elif name in RESERVED_LABELS:
             yield path, f"`{key}` would become the label {name}, which qoder_work_items already has; leave it out"
         elif name.startswith("__"):
             yield (

@@ -1,0 +1,132 @@
+"""The container image, as far as its Dockerfile tells without building it."""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from exporter.simulator import Simulation, SimulatorThread
+from exporter.web.app import HEALTHY
+
+ROOT = Path(__file__).parent.parent
+Instruction = tuple[str, str]
+
+
+@pytest.fixture(scope="module")
+def stages() -> list[list[Instruction]]:
+    """The instructions of each stage: name and arguments."""
+    text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE).replace("\\\n", " ")
+    stages: list[list[Instruction]] = []
+    for line in filter(str.strip, text.splitlines()):
+        name, arguments = line.split(maxsplit=1)
+        if name == "FROM":
+            stages.append([])
+        stages[-1].append((name, arguments))
+    return stages
+
+
+@pytest.fixture(scope="module")
+def image(stages: list[list[Instruction]]) -> list[Instruction]:
+    """The instructions of the stage that becomes the image."""
+    return stages[-1]
+
+
+def arguments(stage: list[Instruction], name: str) -> list[str]:
+    return [arguments for instruction, arguments in stage if instruction == name]
+
+
+def copied(stage: list[Instruction]) -> list[str]:
+    """What a stage copies from the repository."""
+    copies = [copy.split() for copy in arguments(stage, "COPY")]
+    return [source for copy in copies if not copy[0].startswith("--from=") for source in copy[:-1]]
+
+
+def test_it_is_built_in_two_stages_on_the_same_python(stages: list[list[Instruction]]) -> None:
+    build, image = (arguments(stage, "FROM")[0].split() for stage in stages)
+    assert build == [*image, "AS", "build"]
+    assert re.fullmatch(r"python:3\.1[1-3]-slim", image[0])
+
+
+def test_what_it_copies_is_in_the_repository_and_sent_to_the_builder(stages: list[list[Instruction]]) -> None:
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
+    sent = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    sources = {source for stage in stages for source in copied(stage)}
+    assert lines[0] == "*"
+    assert sources == sent
+    for source in sources:
+        assert (ROOT / source).exists()
+
+
+def test_nothing_private_is_sent_to_the_builder() -> None:
+    sent = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    for private in (".git", ".venv", "config.yaml", "tests"):
+        assert not any(fnmatch(private, pattern) for pattern in sent)
+
+
+def test_every_dependency_is_pinned_by_its_hash(stages: list[list[Instruction]]) -> None:
+    installs = [run for stage in stages for run in arguments(stage, "RUN") if " install " in run]
+    assert len(installs) == 1
+    assert "--require-hashes" in installs[0]
+    assert "--requirement /build/requirements.txt" in installs[0]
+    assert "requirements.txt /build/" in arguments(stages[0], "COPY")
+    packages = re.findall(r"^\S.*?==.*?(?:\\\n.*?)*$", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    assert packages
+    assert all("--hash=sha256:" in package for package in packages)
+
+
+def test_the_image_can_install_and_build_nothing(image: list[Instruction]) -> None:
+    assert arguments(image, "RUN") == ["python -m pip uninstall --yes --root-user-action=ignore pip"]
+
+
+def test_it_runs_as_a_numbered_user_that_is_not_root(image: list[Instruction]) -> None:
+    (user,) = arguments(image, "USER")
+    assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", user)
+
+
+def test_it_starts_the_exporter_and_names_its_port(image: list[Instruction]) -> None:
+    (entrypoint,) = arguments(image, "ENTRYPOINT")
+    assert json.loads(entrypoint) == ["python", "-m", "exporter"]
+    assert arguments(image, "EXPOSE") == ["10190"]
+    assert arguments(image, "WORKDIR") == ["/app"]
+
+
+def health_check(image: list[Instruction], port: int) -> int:
+    """Run the image's health check against another port, and return its exit status."""
+    (check,) = arguments(image, "HEALTHCHECK")
+    command = json.loads(check[check.index("[") :])
+    assert command[0] == "python"
+    assert HEALTHY in command[2]
+    assert "10190" in command[2]
+    return subprocess.run(
+        [sys.executable, *command[1:-1], command[2].replace("10190", str(port))],
+        stderr=subprocess.DEVNULL,
+        check=False,
+        timeout=60,
+    ).returncode
+
+
+def test_the_health_check_passes_on_an_exporter(image: list[Instruction]) -> None:
+    command = [sys.executable, "-m", "exporter", "demo", "--web.listen-address=127.0.0.1:0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as exporter:
+        try:
+            assert exporter.stdout is not None
+            port = next(int(found[1]) for line in exporter.stdout if (found := re.search(r"metrics .*:(\d+)/", line)))
+            assert health_check(image, port) == 0
+        finally:
+            exporter.terminate()
+
+
+def test_the_health_check_fails_where_nothing_listens(image: list[Instruction]) -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        assert health_check(image, sock.getsockname()[1]) == 1
+
+
+def test_the_health_check_fails_on_another_server(image: list[Instruction]) -> None:
+    with SimulatorThread(Simulation()) as server:
+        assert health_check(image, int(server.url.rpartition(":")[2])) == 1
