@@ -25,7 +25,7 @@ class APIClock:
 
     Each answer bounds the skew: the API wrote its date after the request was sent and before the answer came, and cut
     off less than a second. The estimate is 0 if all answers allow it, since a slow answer allows almost anything, else
-    the middle of what they allow; when they contradict one another, a clock was set, and the newest answer alone counts.
+    the middle of what they allow. When they contradict one another, a clock was set: the newest answer alone counts.
     """
 
     def __init__(self, local: Callable[[], float]) -> None:
