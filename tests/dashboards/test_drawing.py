@@ -78,11 +78,13 @@ def test_words_stand_for_values_and_for_ranges() -> None:
     table = panel_of(fleet(), "Environments, worst first")
     finding = next(one for one in table["fieldConfig"]["overrides"] if one["matcher"]["options"] == "Finding")
     (mappings,) = (one["value"] for one in finding["properties"] if one["id"] == "mappings")
-    words = [mapped(mappings, value) for value in (0, 1.5, 2.0001, 3.99, 4, 5, 6)]
+    words = [mapped(mappings, value) for value in (0, 1.5, 2.0001, 3.98, 4, 5, 6.1, 7, 8)]
     assert [word and word[0] for word in words] == [
         "OK",
         "Drain overdue",
         "Backlog",
+        "Heartbeat late",
+        "Queue stalled",
         "Stuck starting",
         "Dead worker",
         "Down",
@@ -106,7 +108,7 @@ def table_of(results: Sequence[tuple[str, Sequence[float]]]) -> Frame:
 
 
 def test_the_worst_row_is_on_top_and_the_larger_magnitude_first() -> None:
-    frame = table_of([("fine", [0, 10]), ("quiet", [4.00001, 2]), ("backlog", [2.1, 999]), ("quieter", [4.00002, 1])])
+    frame = table_of([("fine", [0, 10]), ("quiet", [6.00001, 2]), ("backlog", [2.1, 999]), ("quieter", [6.00002, 1])])
     _, _, rows = rows_of(frame)
     assert [row.labels["environment"] for row in rows] == ["quieter", "quiet", "backlog", "fine"]
 

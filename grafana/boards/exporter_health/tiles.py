@@ -11,7 +11,7 @@ from exporter.metrics.table import (
 )
 from grafana.boards.shared import NO_EXPORTER
 from grafana.kinds import stat
-from grafana.palette import OK, SKY_BLUE, WARNING
+from grafana.palette import CRITICAL, OK, SKY_BLUE, WARNING
 from grafana.panels import Panel, Query, Text
 from grafana.promql import per_environment, target, work
 from grafana.thresholds import ANY, Step, Steps
@@ -25,14 +25,15 @@ def tiles(steps: Steps) -> list[Panel]:
     return [
         stat(
             Text(
-                "Exporters down",
-                "Exporters that answered in the range shown and that Prometheus cannot scrape now. Worry at 1: with "
-                "no second one, nobody watches the queues.",
+                "Exporters up",
+                "Share of the exporters seen in the range shown that Prometheus can scrape now. Worry below 100 %; at "
+                "0 nobody watches the queues.",
                 NO_EXPORTER,
             ),
-            Query(f"sum(1 - {target('up')} and on (job, instance) {known})", kind="instant"),
-            unit="short",
-            steps=ANY,
+            Query(f"avg({target('up')} and on (job, instance) {known})", kind="instant"),
+            unit="percentunit",
+            steps=(Step(0.001, WARNING), Step(1, OK)),
+            base=CRITICAL,
             decimals=0,
             width=3,
         ),

@@ -1,42 +1,68 @@
 """The table of the Fleet dashboard: an environment a row, the worst first."""
 
+from dataclasses import dataclass
+
 from exporter.metrics.table import UP, WORKERS_POLLING
 from grafana import dashboard
 from grafana.boards.fleet.expressions import DATA_AGE, LAG, in_state, oldest, worst
 from grafana.boards.shared import NO_EXPORTER
-from grafana.palette import CRITICAL, OK, SEVERITIES, WARNING
+from grafana.palette import CRITICAL, OK, SEVERITIES
 from grafana.panels import Panel, Text
 from grafana.promql import ENVIRONMENT, firing
 from grafana.tables import Column, Key, table
 from grafana.thresholds import Step, Steps
 
-FINDINGS = (
-    (0, 1, "OK", OK),
-    (1, 2, "Drain overdue", WARNING),
-    (2, 3, "Backlog", WARNING),
-    (3, 4, "Stuck starting", CRITICAL),
-    (4, 5, "Dead worker", CRITICAL),
-    (5, 6, "Down", CRITICAL),
-)
-"""What the first column says: rank, the next rank, the words, their colour. The gravest comes last."""
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What may be wrong with an environment.
+
+    Attributes:
+        words: What the table calls it.
+        age: The expression of the seconds that tell.
+        step: From when on it is wrong, and how grave that is.
+    """
+
+    words: str
+    age: str
+    step: Step
 
 
-def _finding(steps: Steps) -> str:
-    """The gravest finding of each environment; its magnitude, below 1, tells two of the same kind apart."""
-
-    def rank(number: int, expr: str, steps: tuple[Step, ...]) -> str:
-        return f"{number} + clamp_max(({expr} >= {steps[0].value:g}) / 1e7, 0.99)"
-
-    return "\nor ".join(
-        [
-            f"5 + 0 * ({worst(UP)} == 0)",
-            rank(4, LAG, steps.heartbeat_lag),
-            rank(3, oldest("starting"), steps.starting),
-            rank(2, oldest("queued"), steps.oldest_queued),
-            rank(1, oldest("stopping"), steps.stopping),
-            f"0 * {worst(UP)}",
-        ]
+def _findings(steps: Steps) -> tuple[Finding, ...]:
+    """What may be wrong, the gravest last."""
+    late, lost = steps.heartbeat_lag
+    backlog, stalled = steps.oldest_queued
+    (stuck,) = steps.starting
+    (overdue,) = steps.stopping
+    return (
+        Finding("Drain overdue", oldest("stopping"), overdue),
+        Finding("Backlog", oldest("queued"), backlog),
+        Finding("Heartbeat late", LAG, late),
+        Finding("Queue stalled", oldest("queued"), stalled),
+        Finding("Stuck starting", oldest("starting"), stuck),
+        Finding("Dead worker", LAG, lost),
     )
+
+
+def _finding_column(steps: Steps) -> Column:
+    """The gravest finding of each environment.
+
+    Its value is the finding's rank, from 1, plus a fraction that grows with the age, so that the worse of two
+    environments with the same finding comes first. 0 is all well, and the highest rank is an environment that is down.
+    """
+    ranked = list(enumerate(_findings(steps), start=1))
+    down = len(ranked) + 1
+    expressions = [
+        f"{down} + 0 * ({worst(UP)} == 0)",
+        *(f"{rank} + clamp_max(({one.age} >= {one.step.value:g}) / 1e7, 0.99)" for rank, one in reversed(ranked)),
+        f"0 * {worst(UP)}",
+    ]
+    mappings = [
+        (0, 1, "OK", OK),
+        *((rank, rank + 1, one.words, one.step.colour) for rank, one in ranked),
+        (down, down + 1, "Down", CRITICAL),
+    ]
+    return Column("Finding", "\nor ".join(expressions), mappings=mappings, width=130)
 
 
 def _alerts(title: str, severity: str) -> Column:
@@ -54,9 +80,9 @@ def environments(steps: Steps) -> Panel:
         Text(
             "Environments, worst first",
             "One row an environment; click its name for its own dashboard. Finding names the gravest "
-            "trouble: down, then a dead worker (no heartbeat), an item stuck in starting, a backlog, an "
-            "overdue drain. Worry where a cell is yellow or red: that is its alert's threshold. Workers "
-            "are those that poll with a Worker-ID.",
+            "trouble: down, a dead worker (no heartbeat), an item stuck in starting, a stalled queue, and "
+            "then what may become one of these. Worry where a cell is yellow or red: that is its alert's "
+            "threshold. Workers are those that poll with a Worker-ID.",
             NO_EXPORTER,
         ),
         Key(
@@ -65,7 +91,7 @@ def environments(steps: Steps) -> Panel:
             links=[dashboard.TO_ENVIRONMENT_OF_ROW],
         ),
         [
-            Column("Finding", _finding(steps), mappings=FINDINGS, width=130),
+            _finding_column(steps),
             Column("Oldest queued", oldest("queued"), "s", steps.oldest_queued, width=120),
             Column("Heartbeat lag", LAG, "s", steps.heartbeat_lag, width=120),
             Column("In starting", oldest("starting"), "s", steps.starting, width=110),
