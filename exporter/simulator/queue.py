@@ -28,7 +28,7 @@ class WorkQueue:
         self.forgotten: set[str] = set()
         self.pollers: dict[str, int] = {}
         self.arrivals = Bell()
-        self._expiries: list[tuple[int, str, WorkItem]] = []
+        self._expiries: list[tuple[int, str]] = []
 
     def position(self, work_id: str) -> int:
         """Return how many items have a smaller ID."""
@@ -106,14 +106,14 @@ class WorkQueue:
     def watch_lease(self, item: WorkItem) -> None:
         """Remember when the item's lease lapses."""
         if item.lease is not None and item.lease.expires_us is not None:
-            heapq.heappush(self._expiries, (item.lease.expires_us, item.id, item))
+            heapq.heappush(self._expiries, (item.lease.expires_us, item.id))
 
     def settle(self, now_us: int) -> None:
         """Do what has become due: let lapsed leases expire, by the options."""
         while self._expiries and self._expiries[0][0] <= now_us:
-            expires_us, work_id, item = heapq.heappop(self._expiries)
-            current = item.lease is not None and item.lease.expires_us == expires_us
-            if current and self.find(work_id) is item:
+            expires_us, work_id = heapq.heappop(self._expiries)
+            item = self.find(work_id)
+            if item is not None and item.lease is not None and item.lease.expires_us == expires_us:
                 self._expire(item, expires_us)
 
     def _expire(self, item: WorkItem, expires_us: int) -> None:

@@ -233,6 +233,15 @@ class TestUpdate:
 
     @pytest.mark.parametrize(
         "patch",
+        [{"k" * 64: "v"}, {"k": "v" * 512}, {str(number): "v" for number in range(16)}],
+        ids=["key", "value", "pairs"],
+    )
+    async def test_metadata_may_be_as_large_as_its_limits(self, account: Account, patch: dict[str, str]) -> None:
+        work_id = item(account)
+        assert body(await account.update(work_id, json={"metadata": patch}))["metadata"] == patch
+
+    @pytest.mark.parametrize(
+        "patch",
         [{"k" * 65: "v"}, {"k": "v" * 513}, {str(number): "v" for number in range(17)}],
         ids=["key", "value", "pairs"],
     )

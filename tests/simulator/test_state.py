@@ -46,7 +46,7 @@ def test_many_ids_of_one_moment_differ_and_ascend() -> None:
 
 def test_history_is_stopped_ordered_and_plausible() -> None:
     simulation, environment_id = new()
-    simulation.create_history(environment_id, 3000, oldest_age=86400, newest_age=0, life=Life(run=600))
+    simulation.create_history(environment_id, 3000, oldest_age=86400, newest_age=0, life=Life(wait=60, run=600))
     truth = simulation.truth(environment_id)
     assert truth.counts["stopped"] == len(truth.items) == 3000
     created = [item.created_at for item in truth.items]
