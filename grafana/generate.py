@@ -4,22 +4,19 @@ Usage: ``python grafana/generate.py [--check] [--thresholds FILE] [--output DIRE
 """
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-ROOT = Path(__file__).resolve().parent.parent
-# Run as a script, Python looks beside the script, where `grafana` and `prometheus` are not found.
-sys.path[0:1] = [str(ROOT)] if sys.path[0] == str(ROOT / "grafana") else sys.path[0:1]
+from grafana.boards import environment, exporter_health, fleet
+from grafana.handover import importable
+from grafana.panels import Json
+from grafana.thresholds import Steps
+from prometheus.generate import load_thresholds
+from prometheus.thresholds import Thresholds
 
-from grafana.boards import environment, exporter_health, fleet  # noqa: E402
-from grafana.handover import importable  # noqa: E402
-from grafana.panels import Json  # noqa: E402
-from grafana.thresholds import Steps  # noqa: E402
-from prometheus.generate import load_thresholds  # noqa: E402
-from prometheus.thresholds import Thresholds  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def dashboards(thresholds: Thresholds) -> list[Json]:

@@ -4,20 +4,17 @@ Usage: ``python grafana/render.py [--prometheus URL] [--minutes N] [--output DIR
 """
 
 import json
-import sys
 import time
 from pathlib import Path
 
 import click
 import httpx
 
-ROOT = Path(__file__).resolve().parent.parent
-# Run as a script, Python looks beside the script, where `grafana` is not found.
-sys.path[0:1] = [str(ROOT)] if sys.path[0] == str(ROOT / "grafana") else sys.path[0:1]
+from grafana.drawing.picture import draw, save
+from grafana.interpolate import All, Chosen, Scope, Span
+from grafana.query_api import Prometheus, QueryRefused
 
-from grafana.drawing.picture import draw, save  # noqa: E402
-from grafana.interpolate import All, Chosen, Scope, Span  # noqa: E402
-from grafana.query_api import Prometheus, QueryRefused  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 Names = tuple[str, ...]
 

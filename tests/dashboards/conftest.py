@@ -1,14 +1,10 @@
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
 FILES = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
 
 

@@ -2,10 +2,8 @@
 
 import re
 from collections import Counter
-from itertools import pairwise
 from typing import Any
 
-import pytest
 import yaml
 
 from dashboards.conftest import ROOT
@@ -228,22 +226,6 @@ def test_a_state_has_the_same_colour_on_every_panel(panels: list[Json]) -> None:
                 seen += 1
     by_state = any("{{state}}" in target["legendFormat"] for panel in panels for target in panel["targets"])
     assert seen or not by_state
-
-
-def luminance(colour: str) -> float:
-    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
-    linear = [channel / 12.92 if channel <= 0.03928 else ((channel + 0.055) / 1.055) ** 2.4 for channel in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-@pytest.mark.parametrize("group", [palette.STATES, palette.SEVERITIES, palette.FLOWS, palette.BURN], ids=str)
-def test_colours_of_a_group_differ_from_each_other(group: dict[str, str]) -> None:
-    assert len(set(group.values())) == len(group)
-
-
-def test_live_states_differ_in_brightness_too_for_those_who_see_no_hue() -> None:
-    brightness = sorted(luminance(colour) for state, colour in palette.STATES.items() if state != "stopped")
-    assert min(after - before for before, after in pairwise(brightness)) > 0.03
 
 
 def test_the_series_of_a_pair_of_exporters_have_one_name(panels: list[Json]) -> None:
