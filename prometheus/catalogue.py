@@ -1,24 +1,28 @@
 """All rules together."""
 
-from prometheus import collection, exporters, recordings, waiting, workers
+from prometheus import api, collection, exporters, recordings, waiting, workers
 from prometheus.model import Alert, Group, Recording
 from prometheus.thresholds import Thresholds
 
 
 def groups(thresholds: Thresholds) -> tuple[Group, ...]:
-    """Every group of rules, recording rules first."""
+    """Every group of rules."""
     return (
-        *recordings.groups(thresholds),
-        waiting.group(thresholds),
-        workers.group(thresholds),
-        collection.group(thresholds),
-        exporters.group(thresholds),
+        # Windows of days change slowly and are dear to read.
+        Group("qoder-work-objective", tuple(recordings.objective(thresholds)), interval=60),
+        # In one group, so that all alerts judge by the same moment's levels.
+        Group("qoder-work", (*recordings.levels(thresholds), *alerts(thresholds))),
     )
 
 
 def alerts(thresholds: Thresholds) -> tuple[Alert, ...]:
-    """Every alert."""
-    return tuple(rule for group in groups(thresholds) for rule in group.rules if isinstance(rule, Alert))
+    """Every alert, effects before their causes.
+
+    Prometheus evaluates a group in its order and tells Alertmanager at once. When an incident ends, what was silenced
+    must have ended before what silences it, or it would be heard for a moment.
+    """
+    sources = (waiting, workers, api, collection, exporters)
+    return tuple(alert for source in sources for alert in source.alerts(thresholds))
 
 
 def recorded(thresholds: Thresholds) -> tuple[Recording, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from prometheus.model import Alert, Group
+from prometheus.model import Alert
 from prometheus.promql import BY_ENVIRONMENT, ENVIRONMENT, duration, number, spoken
 from prometheus.recordings import FAILURES, REFRESHED
 from prometheus.texts import ACCOUNT_NAME, COUNT, ENVIRONMENT_NAME, FOR_SECONDS, SHARE
@@ -12,43 +12,15 @@ ON = f"on ({BY_ENVIRONMENT})"
 REFUSED = f'{FAILURES}{{reason=~"permission|not_found|not_self_hosted"}} > 0'
 
 
-def group(thresholds: Thresholds) -> Group:
+def alerts(thresholds: Thresholds) -> Iterator[Alert]:
     """The alerts on reading environments."""
-    return Group("qoder-work-collection", (*_unreadable(thresholds), *_access(thresholds), *_incomplete(thresholds)))
+    yield from _incomplete(thresholds)
+    yield from _unreadable(thresholds)
+    yield from _access(thresholds)
 
 
 def _unreadable(thresholds: Thresholds) -> Iterator[Alert]:
     down = f"{REFRESHED} < {number(thresholds.environment_down_share)}"
-    yield Alert(
-        name="QoderWorkEnvironmentDown",
-        symptom="collection",
-        severity="critical",
-        expr=f"{down}\nunless {ON} ({REFUSED})",
-        pending=thresholds.environment_down_for,
-        labels=("account", *ENVIRONMENT),
-        summary="An environment cannot be read, so nobody watches its queue.",
-        description=(
-            f"Environment {ENVIRONMENT_NAME} of account {ACCOUNT_NAME}: only {SHARE} of the refreshes in 5 min "
-            "succeeded. Look first at the reason counted in qoder_work_refresh_failures_total, then at the "
-            "exporter's log."
-        ),
-        board="environment",
-    )
-    yield Alert(
-        name="QoderWorkEnvironmentRefused",
-        symptom="collection",
-        severity="warning",
-        expr=f"{REFUSED}\nand {ON} {down}",
-        pending=thresholds.environment_refused_for,
-        labels=(*ENVIRONMENT, "reason"),
-        summary="The API refuses to show an environment.",
-        description=(
-            f"Environment {ENVIRONMENT_NAME}: {COUNT} refreshes failed in 10 min for the reason "
-            "{{ $labels.reason }}. Look first at whether the environment still exists, is self-hosted, and belongs to "
-            "the account whose token the exporter uses."
-        ),
-        board="environment",
-    )
     yield Alert(
         name="QoderWorkRedundancyLost",
         symptom="collection",
@@ -68,6 +40,36 @@ def _unreadable(thresholds: Thresholds) -> Iterator[Alert]:
             "network."
         ),
         board="exporter",
+    )
+    yield Alert(
+        name="QoderWorkEnvironmentRefused",
+        symptom="collection",
+        severity="warning",
+        expr=f"{REFUSED}\nand {ON} {down}",
+        pending=thresholds.environment_refused_for,
+        labels=(*ENVIRONMENT, "reason"),
+        summary="The API refuses to show an environment.",
+        description=(
+            f"Environment {ENVIRONMENT_NAME}: {COUNT} refreshes failed in 10 min for the reason "
+            "{{ $labels.reason }}. Look first at whether the environment still exists, is self-hosted, and belongs to "
+            "the account whose token the exporter uses."
+        ),
+        board="environment",
+    )
+    yield Alert(
+        name="QoderWorkEnvironmentDown",
+        symptom="collection",
+        severity="critical",
+        expr=f"{down}\nunless {ON} ({REFUSED})",
+        pending=thresholds.environment_down_for,
+        labels=("account", *ENVIRONMENT),
+        summary="An environment cannot be read, so nobody watches its queue.",
+        description=(
+            f"Environment {ENVIRONMENT_NAME} of account {ACCOUNT_NAME}: only {SHARE} of the refreshes in 5 min "
+            "succeeded. Look first at the reason counted in qoder_work_refresh_failures_total, then at the "
+            "exporter's log."
+        ),
+        board="environment",
     )
 
 

@@ -59,10 +59,17 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rules that are evaluated one after the other, in this order."""
+    """Rules that are evaluated one after the other, in this order.
+
+    Attributes:
+        name: Tells groups apart.
+        rules: The rules.
+        interval: Seconds between evaluations; None leaves it to Prometheus' configuration.
+    """
 
     name: str
     rules: tuple[Recording | Alert, ...]
+    interval: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from prometheus.model import Group, Recording
+from prometheus.model import Recording
 from prometheus.promql import BY_ENVIRONMENT, ENVIRONMENT, bound, duration
 from prometheus.thresholds import Thresholds
 
@@ -25,20 +25,13 @@ SHARE_WINDOWS: Final = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 """Both windows of the burn rates, in which the share of late items is taken."""
 
 
-def groups(thresholds: Thresholds) -> tuple[Group, ...]:
-    """The groups of recording rules."""
-    return (
-        Group("qoder-work-levels", tuple(_levels(thresholds))),
-        Group("qoder-work-objective", tuple(_objective(thresholds))),
-    )
-
-
 def acknowledged(thresholds: Thresholds) -> str:
     """The recorded number of items acknowledged in the idle window."""
     return ACKNOWLEDGED + duration(thresholds.idle_window)
 
 
-def _levels(thresholds: Thresholds) -> Iterator[Recording]:
+def levels(thresholds: Thresholds) -> Iterator[Recording]:
+    """What is true of each environment now."""
     gap = duration(thresholds.scrape_gap)
     yield Recording(
         ITEMS,
@@ -87,7 +80,8 @@ def _levels(thresholds: Thresholds) -> Iterator[Recording]:
     )
 
 
-def _objective(thresholds: Thresholds) -> Iterator[Recording]:
+def objective(thresholds: Thresholds) -> Iterator[Recording]:
+    """How many items waited too long, in windows of minutes to days."""
     total = "qoder_work_queue_wait_seconds_count"
     in_time = f'qoder_work_queue_wait_seconds_bucket{{le="{bound(thresholds.objective_wait)}"}}'
     for window in LATE_WINDOWS:

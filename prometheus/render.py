@@ -11,6 +11,8 @@ from prometheus.model import Alert, Group, Recording, Site
 from prometheus.promql import duration
 from prometheus.thresholds import REASONS, Thresholds
 
+SEVERITIES = ("critical", "warning", "info")
+
 HEADER = """\
 # Written by prometheus/generate.py: change the sources beside it, not this file.
 # docs/alerts.md explains every alert and threshold.
@@ -46,7 +48,8 @@ def rules_file(thresholds: Thresholds, site: Site, pending_scale: float = 1) -> 
 
 def _group(group: Group, site: Site, pending_scale: float) -> Mapping[str, Any]:
     rules = [_alert(rule, site, pending_scale) if isinstance(rule, Alert) else _recording(rule) for rule in group.rules]
-    return {"name": group.name, "rules": rules}
+    interval = {"interval": duration(group.interval)} if group.interval else {}
+    return {"name": group.name, **interval, "rules": rules}
 
 
 def _recording(rule: Recording) -> Mapping[str, Any]:
@@ -82,7 +85,7 @@ def tables(thresholds: Thresholds) -> Mapping[str, str]:
                     duration(alert.pending) if alert.pending else "at once",
                     alert.summary,
                 )
-                for alert in alerts(thresholds)
+                for alert in sorted(alerts(thresholds), key=lambda alert: SEVERITIES.index(alert.severity))
             ),
         ),
         "thresholds": _table(

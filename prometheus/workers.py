@@ -2,19 +2,35 @@
 
 from collections.abc import Iterator
 
-from prometheus.model import Alert, Group
+from prometheus.model import Alert
 from prometheus.promql import BY_ENVIRONMENT, ENVIRONMENT, number
 from prometheus.recordings import HEARTBEAT_LAG, OLDEST_AGE
 from prometheus.texts import COUNT, ENVIRONMENT_NAME, FOR_SECONDS, SHARE
 from prometheus.thresholds import Thresholds
 
 
-def group(thresholds: Thresholds) -> Group:
+def alerts(thresholds: Thresholds) -> Iterator[Alert]:
     """The alerts on items in the hands of workers."""
-    return Group("qoder-work-workers", (*_silent(thresholds), *_stuck(thresholds), *_lost(thresholds)))
+    yield from _lost(thresholds)
+    yield from _stuck(thresholds)
+    yield from _silent(thresholds)
 
 
 def _silent(thresholds: Thresholds) -> Iterator[Alert]:
+    yield Alert(
+        name="QoderWorkHeartbeatLate",
+        symptom="heartbeat",
+        severity="warning",
+        expr=f"{HEARTBEAT_LAG} > {number(thresholds.heartbeat_late)}",
+        pending=thresholds.heartbeat_late_for,
+        labels=ENVIRONMENT,
+        summary="An item's worker has missed its heartbeats.",
+        description=(
+            f"Environment {ENVIRONMENT_NAME}: an active or stopping item has had no heartbeat for {FOR_SECONDS}; "
+            "workers usually beat every 30 s. Look first at the load and the network of the workers' machines."
+        ),
+        board="environment",
+    )
     yield Alert(
         name="QoderWorkHeartbeatLost",
         symptom="heartbeat",
@@ -27,20 +43,6 @@ def _silent(thresholds: Thresholds) -> Iterator[Alert]:
             f"Environment {ENVIRONMENT_NAME}: an active or stopping item has had no heartbeat for {FOR_SECONDS}, and "
             "the API grants no lease beyond 600 s. Its worker is gone and nobody has taken the item over. Look first "
             "for a worker that crashed or was cut off at that time, then stop the item by force."
-        ),
-        board="environment",
-    )
-    yield Alert(
-        name="QoderWorkHeartbeatLate",
-        symptom="heartbeat",
-        severity="warning",
-        expr=f"{HEARTBEAT_LAG} > {number(thresholds.heartbeat_late)}",
-        pending=thresholds.heartbeat_late_for,
-        labels=ENVIRONMENT,
-        summary="An item's worker has missed its heartbeats.",
-        description=(
-            f"Environment {ENVIRONMENT_NAME}: an active or stopping item has had no heartbeat for {FOR_SECONDS}; "
-            "workers usually beat every 30 s. Look first at the load and the network of the workers' machines."
         ),
         board="environment",
     )

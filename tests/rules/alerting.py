@@ -90,7 +90,14 @@ class Alertmanager:
 
     def heard(self) -> set[tuple[str, str]]:
         """The alerts that no other alert silences, each by its name and by what it is about."""
-        found = httpx.get(f"{self.url}/api/v2/alerts", params={"inhibited": "false"}).raise_for_status().json()
+        return self._alerts(active="true", inhibited="false")
+
+    def silenced(self) -> set[tuple[str, str]]:
+        """The alerts that another alert silences."""
+        return self._alerts(active="false", inhibited="true")
+
+    def _alerts(self, **filters: str) -> set[tuple[str, str]]:
+        found = httpx.get(f"{self.url}/api/v2/alerts", params=filters).raise_for_status().json()
         return {(alert["labels"]["alertname"], about(alert["labels"])) for alert in found}
 
 

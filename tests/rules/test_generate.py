@@ -33,7 +33,7 @@ def test_check_names_a_file_that_drifted(file: Path, tmp_path: Path, monkeypatch
         copies[name].write_text(original.read_text())
         monkeypatch.setattr(generate, name, copies[name])
     drifted = tmp_path / file.name
-    drifted.write_text(drifted.read_text().replace("QoderWorkQueueStalled", "QoderWorkQueueStuck"))
+    drifted.write_text(drifted.read_text().replace("has waited too long.", "has waited for ever."))
 
     outcome = CliRunner().invoke(generate.main, ["--check"])
 

@@ -1,16 +1,21 @@
 """Which alerts are heard when several fire at once, asked of a real Alertmanager with the example's configuration."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from prometheus.catalogue import alerts
+from prometheus.model import Alert
 from prometheus.thresholds import Thresholds
 from rules.alerting import Alertmanager, about, alertmanager
+from rules.places import ALERTMANAGER_CONFIG
 
-BY_NAME = {alert.name: alert for alert in alerts(Thresholds())}
-pytestmark = pytest.mark.program("prometheus-alertmanager")
+ALERTS = alerts(Thresholds())
+BY_NAME = {alert.name: alert for alert in ALERTS}
+INHIBITIONS = yaml.safe_load(ALERTMANAGER_CONFIG.read_text())["inhibit_rules"]
 
 
 @pytest.fixture
@@ -131,7 +136,52 @@ EVERY_OTHER = [name.removeprefix("QoderWork") for name in BY_NAME if name != "Qo
         ),
     ],
 )
+@pytest.mark.program("prometheus-alertmanager")
 def test_heard(firing: list[dict[str, str]], heard: list[dict[str, str]], manager: Alertmanager) -> None:
     manager.fire(*firing)
 
     assert manager.heard() == {(labels["alertname"], about(labels)) for labels in heard}
+
+
+def matches(matchers: list[str], alert: Alert) -> bool:
+    """Whether an alert can match; what only its instances have is taken as present."""
+    labels = {"alertname": alert.name, "severity": alert.severity, "symptom": alert.symptom}
+    labels |= dict.fromkeys(alert.labels, "present")
+    for matcher in matchers:
+        parts = re.fullmatch(r'(\w+)(=~|!~|!=|=)"(.*)"', matcher)
+        assert parts is not None, matcher
+        name, operator, value = parts.groups()
+        found = labels.get(name, "")
+        same = re.fullmatch(value, found) is not None if "~" in operator else found == value
+        if same == operator.startswith("!"):
+            return False
+    return True
+
+
+def silencing() -> set[tuple[int, int]]:
+    """The places, among all alerts, of one that silences and of one that it silences."""
+    return {
+        (above, below)
+        for rule in INHIBITIONS
+        for above, source in enumerate(ALERTS)
+        for below, target in enumerate(ALERTS)
+        if matches(rule["source_matchers"], source) and matches(rule["target_matchers"], target)
+        if "symptom" not in rule.get("equal", []) or source.symptom == target.symptom
+    }
+
+
+def test_every_inhibition_is_about_alerts_that_exist() -> None:
+    for rule in INHIBITIONS:
+        assert any(matches(rule["source_matchers"], alert) for alert in ALERTS)
+        assert any(matches(rule["target_matchers"], alert) for alert in ALERTS)
+
+
+def test_what_is_silenced_is_evaluated_before_what_silences_it() -> None:
+    # Each alert's end is sent as soon as its rule was evaluated: silence must not end before what it silences.
+    late = [(ALERTS[above].name, ALERTS[below].name) for above, below in silencing() if below > above]
+    assert late == []
+
+
+def test_no_alert_silences_another_that_silences_it() -> None:
+    pairs = silencing()
+    assert not {(above, below) for above, below in pairs if (below, above) in pairs}
