@@ -1,13 +1,11 @@
 """The Environment dashboard on its own numbers: whether they are fresh, and why not."""
 
-from exporter.metrics.table import REFRESH_FAILURES, SNAPSHOT_TIMESTAMP, UP
-from grafana.boards.environment.expressions import PER_MINUTE
-from grafana.boards.shared import NO_DATA, UP_OR_DOWN
+from exporter.metrics.table import SNAPSHOT_TIMESTAMP, UP
+from grafana.boards.shared import NO_DATA, UP_OR_DOWN, failed_refreshes
 from grafana.kinds import state_timeline, timeseries
 from grafana.layout import Section
-from grafana.palette import REASONS
 from grafana.panels import Query, Text
-from grafana.promql import per_environment, rate, work
+from grafana.promql import per_environment, work
 from grafana.thresholds import Steps
 
 
@@ -40,25 +38,7 @@ def section(steps: Steps) -> Section:
                     unit="s",
                     steps=steps.snapshot_age,
                 ),
-                timeseries(
-                    Text(
-                        "Failed refreshes per minute, by reason",
-                        "Why the environment could not be read. auth: the token; permission, not_found, "
-                        "not_self_hosted: the environment or the account; the others: the API or the way to it. Worry "
-                        "when bars follow each other.",
-                        "No refresh has failed",
-                    ),
-                    [
-                        Query(
-                            f"{PER_MINUTE} * sum by (reason) ({per_environment(rate(REFRESH_FAILURES), 'reason')}) > 0",
-                            "{{reason}}",
-                        )
-                    ],
-                    unit="short",
-                    colours=REASONS,
-                    bars=True,
-                    axis="refreshes per minute",
-                ),
+                failed_refreshes(),
             ]
         ],
     )

@@ -9,11 +9,8 @@ from grafana.thresholds import Step
 
 NOTHING_HAPPENED = "No item got this far in the range"
 
-PER_MINUTE = 60
-
 LAG = f"max({work(MAX_HEARTBEAT_LAG)})"
 QUEUED = "sum(" + items('state="queued"') + ")"
-LIVE = "sum by (state) (" + items('state!="stopped"') + ")"
 POLLING = f"sum({per_environment(work(WORKERS_POLLING))})"
 
 

@@ -1,8 +1,8 @@
 """The Environment dashboard on what comes and goes."""
 
 from exporter.metrics.table import CREATED, REQUEUED, RUN, STOPPED, VANISHED, MetricSpec
-from grafana.boards.environment.expressions import NOTHING_HAPPENED, PER_MINUTE
-from grafana.boards.shared import NO_DATA
+from grafana.boards.environment.expressions import NOTHING_HAPPENED
+from grafana.boards.shared import NO_DATA, PER_MINUTE
 from grafana.kinds import heatmap, timeseries
 from grafana.layout import Section
 from grafana.palette import FLOWS, STATES

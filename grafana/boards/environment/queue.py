@@ -1,8 +1,8 @@
 """The Environment dashboard on what waits."""
 
 from exporter.metrics.table import QUEUE_AGE, QUEUE_DEPTH, QUEUE_PENDING, QUEUE_WAIT
-from grafana.boards.environment.expressions import LIVE, NOTHING_HAPPENED, POLLING, QUEUED, oldest, quantiles
-from grafana.boards.shared import NO_DATA
+from grafana.boards.environment.expressions import NOTHING_HAPPENED, POLLING, QUEUED, oldest, quantiles
+from grafana.boards.shared import NO_DATA, live_items
 from grafana.kinds import heatmap, timeseries
 from grafana.layout import Section
 from grafana.palette import PENDING, STATES, WORKERS
@@ -17,20 +17,7 @@ def section(steps: Steps) -> Section:
         "Queue",
         [
             [
-                timeseries(
-                    Text(
-                        "Live items by state",
-                        "All items that have not stopped. Worry when queued grows while active stays flat: the workers "
-                        "are the limit. Or when starting or stopping grow: items pile up where they should only pass.",
-                        NO_DATA,
-                    ),
-                    [Query(LIVE, "{{state}}")],
-                    unit="short",
-                    colours=STATES,
-                    stacked=True,
-                    decimals=0,
-                    axis="items",
-                ),
+                live_items(),
                 timeseries(
                     Text(
                         "Queue by the API's statistics",

@@ -1,7 +1,7 @@
 """The Exporter dashboard on the API: how much is asked, what comes back, how fast."""
 
 from exporter.metrics.table import API_CLOCK_SKEW, API_PACED, API_REQUEST_DURATION, API_REQUESTS, API_RETRIES
-from grafana.boards.shared import NO_EXPORTER
+from grafana.boards.shared import NO_EXPORTER, PER_MINUTE
 from grafana.kinds import heatmap, timeseries
 from grafana.layout import Section
 from grafana.palette import CODES, CRITICAL, ORANGE, QUANTILES
@@ -9,7 +9,6 @@ from grafana.panels import Panel, Query, Text
 from grafana.promql import target
 from grafana.thresholds import Steps
 
-PER_MINUTE = 60
 NO_REQUEST = "No request yet"
 
 

@@ -3,23 +3,21 @@
 from exporter.metrics.table import (
     HISTORY_COMPLETE,
     REFRESH_DURATION,
-    REFRESH_FAILURES,
     REFRESH_REQUESTS,
     SNAPSHOT_TIMESTAMP,
     UP,
     MetricSpec,
 )
 from grafana import dashboard
-from grafana.boards.shared import NO_DATA, NO_EXPORTER, UP_OR_DOWN
+from grafana.boards.shared import NO_DATA, NO_EXPORTER, UP_OR_DOWN, failed_refreshes
 from grafana.kinds import state_timeline, timeseries
 from grafana.layout import Section
-from grafana.palette import OK, REASONS, WARNING
+from grafana.palette import OK, WARNING
 from grafana.panels import Panel, Query, Text
-from grafana.promql import items, per_environment, rate, work
+from grafana.promql import items, per_environment, work
 from grafana.thresholds import Steps
 
 TEN_WORST = 10
-PER_MINUTE = 60
 BY_INSTANCE = "max by (instance, environment_id, environment)"
 
 
@@ -58,25 +56,7 @@ def freshness(steps: Steps) -> Section:
                     width=8,
                     height=8,
                 ),
-                timeseries(
-                    Text(
-                        "Failed refreshes per minute, by reason",
-                        "Why environments could not be read. auth: the token; permission, not_found, not_self_hosted: "
-                        "the environment or the account; the others: the API or the way to it. Worry when bars follow "
-                        "each other.",
-                        "No refresh has failed",
-                    ),
-                    [
-                        Query(
-                            f"{PER_MINUTE} * sum by (reason) ({per_environment(rate(REFRESH_FAILURES), 'reason')}) > 0",
-                            "{{reason}}",
-                        )
-                    ],
-                    unit="short",
-                    colours=REASONS,
-                    bars=True,
-                    axis="refreshes per minute",
-                ),
+                failed_refreshes(),
             ]
         ],
     )

@@ -19,6 +19,5 @@ def in_state(state: str) -> str:
     return per_environment(items(f'state="{state}"'))
 
 
-LIVE = items('state!="stopped"')
 LAG = worst(MAX_HEARTBEAT_LAG)
 DATA_AGE = f"time() - {worst(SNAPSHOT_TIMESTAMP)}"

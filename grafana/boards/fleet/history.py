@@ -2,11 +2,11 @@
 
 from exporter.metrics.table import UP, WORKERS_POLLING
 from grafana import dashboard
-from grafana.boards.fleet.expressions import LAG, LIVE, in_state, oldest, worst
-from grafana.boards.shared import NO_EXPORTER, UP_OR_DOWN
+from grafana.boards.fleet.expressions import LAG, in_state, oldest, worst
+from grafana.boards.shared import NO_EXPORTER, UP_OR_DOWN, live_items
 from grafana.kinds import state_timeline, timeseries
 from grafana.layout import Section
-from grafana.palette import SEVERITIES, STATES
+from grafana.palette import SEVERITIES
 from grafana.panels import Panel, Query, Text
 from grafana.promql import firing
 from grafana.thresholds import Step, Steps
@@ -60,20 +60,7 @@ def section(steps: Steps) -> Section:
             ),
         ],
         [
-            timeseries(
-                Text(
-                    "Live items by state",
-                    "All items that have not stopped. Worry when queued grows while active stays flat: the workers "
-                    "are the limit. Or when starting or stopping grow: items pile up where they should only pass.",
-                    NO_EXPORTER,
-                ),
-                [Query(f"sum by (state) ({LIVE})", "{{state}}")],
-                unit="short",
-                colours=STATES,
-                stacked=True,
-                decimals=0,
-                axis="items",
-            ),
+            live_items(),
             timeseries(
                 Text(
                     "Queued items",
