@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -59,6 +60,11 @@ class ClientSettings:
     max_concurrency: int = 8
     request_timeout: float = 10.0
 
+    @property
+    def background_concurrency(self) -> int:
+        """Most requests under way at once for what nobody waits for, so that a scrape always finds room."""
+        return max(1, self.max_concurrency // 2)
+
 
 class WorkAPI:
     """One account's view of the API.
@@ -80,6 +86,7 @@ class WorkAPI:
         self._now = now
         self._pacer = Pacer(settings.requests_per_second)
         self._slots = asyncio.Semaphore(settings.max_concurrency)
+        self._background_slots = asyncio.Semaphore(settings.background_concurrency)
         self._http = httpx.AsyncClient(
             headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
             timeout=httpx.Timeout(settings.request_timeout),
@@ -105,13 +112,23 @@ class WorkAPI:
         await self._http.aclose()
 
     async def list(
-        self, environment_id: str, *, after_id: str | None = None, limit: int = PAGE_SIZE, deadline: float
+        self,
+        environment_id: str,
+        *,
+        after_id: str | None = None,
+        limit: int = PAGE_SIZE,
+        deadline: float,
+        background: bool = False,
     ) -> Answer[WorkPage]:
-        """Up to ``limit`` work items that follow ``after_id``, oldest first, or the oldest ones (`work/list`)."""
+        """Up to ``limit`` work items that follow ``after_id``, oldest first, or the oldest ones (`work/list`).
+
+        In the background it leaves at least half of the account's concurrency to other calls.
+        """
         query: dict[str, str] = {"limit": str(min(limit, PAGE_SIZE))}
         if after_id is not None:
             query["after_id"] = after_id
-        return await self._read("list", self._work(environment_id), WorkPage, query=query, deadline=deadline)
+        async with self._background_slots if background else nullcontext():
+            return await self._read("list", self._work(environment_id), WorkPage, query=query, deadline=deadline)
 
     async def get(self, environment_id: str, work_id: str, *, deadline: float) -> Answer[WorkItem]:
         """One work item (`work/get`)."""

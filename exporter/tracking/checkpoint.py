@@ -16,8 +16,9 @@ import structlog
 
 from exporter.histogram import Histogram
 from exporter.tracking.history import History, Segment
-from exporter.tracking.ledger import Ledger, LiveItem
+from exporter.tracking.ledger import Ledger
 from exporter.tracking.lifecycle import Lifecycle
+from exporter.tracking.live import LiveItem, LiveItems
 
 FORMAT = "qoder-work-exporter checkpoint"
 VERSION = 1
@@ -101,7 +102,7 @@ def restore_ledger(record: EnvironmentRecord) -> Ledger:
     """A ledger as it was written."""
     return Ledger(
         history=History(record.segments),
-        live={item.seen.id: item for item in record.live},
+        live=LiveItems(record.live),
         lifecycle=restore_lifecycle(record.lifecycle),
         recent=list(record.recent),
         origin=record.origin,

@@ -67,6 +67,12 @@ class History:
             segment.count(stopped)
             self.stopped[stopped] += 1
 
+    def extend(self, following: "History") -> None:
+        """Add what follows in the list, counted elsewhere."""
+        self._segments += following._segments
+        self._ends += following._ends
+        self.stopped.update(following.stopped)
+
     def insert(self, work_id: str) -> None:
         """Make room for an item that became visible after later ones; it lies before the end of the list."""
         self._segments[self.index(work_id)].size += 1

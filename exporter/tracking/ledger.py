@@ -11,30 +11,12 @@ import msgspec
 
 from exporter.tracking.history import History
 from exporter.tracking.lifecycle import Counted, Lifecycle
+from exporter.tracking.live import UNKNOWN, LiveItem, LiveItems
 from exporter.tracking.observation import Observation
 
 OVERLAP = 10
 """IDs at the end of the list that are known one by one. Each reading of the tail begins before them: that shows that
 the cursor was understood, and finds items whose ID became visible after a later one's."""
-
-UNKNOWN = ""
-"""In place of a preceding ID that is not known; a list cannot be read from there, only the item itself."""
-
-
-class LiveItem(msgspec.Struct, gc=False, array_like=True):
-    """A live item and its place in the list.
-
-    Attributes:
-        seen: The item as last read.
-        rank: Its position when it was first seen. Later deletions only make two ranks look farther apart than they are.
-        before: The ID just before it, None if it is the first of the list, or ``UNKNOWN``.
-        counted: What of it the lifecycle counters have.
-    """
-
-    seen: Observation
-    rank: int
-    before: str | None
-    counted: int
 
 
 class Sighting(msgspec.Struct, frozen=True, gc=False):
@@ -84,7 +66,7 @@ class Ledger:
     """
 
     history: History = field(default_factory=History)
-    live: dict[str, LiveItem] = field(default_factory=dict)
+    live: LiveItems = field(default_factory=LiveItems)
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     recent: list[str | None] = field(default_factory=lambda: [None])
     origin: str | None = None
@@ -97,7 +79,7 @@ class Ledger:
 
     def start_over(self) -> None:
         """Forget the list, but not what was counted since the watch began."""
-        self.history, self.live, self.next_rank = History(), {}, 0
+        self.history, self.live, self.next_rank = History(), LiveItems(), 0
         self.recent, self.traversed = [self.origin], self.origin
         self.doubtful.clear()
 
@@ -105,7 +87,7 @@ class Ledger:
 
     def targets(self) -> list[LiveItem]:
         """The live items in the order of the list."""
-        return [self.live[work_id] for work_id in sorted(self.live)]
+        return list(self.live.values())
 
     @property
     def last(self) -> str | None:
@@ -138,7 +120,7 @@ class Ledger:
         seen: dict[str, Sighting] = {}
         for sighting in _all(readings, single):
             _keep_newest(seen, sighting)
-        missing = {work_id for work_id in self.live if work_id not in seen and any(r.covers(work_id) for r in readings)}
+        missing = {work_id for reading in readings for work_id in self._live_in(reading)} - seen.keys()
         missing |= (set(gone) & self.live.keys()) - seen.keys()
         for work_id in missing:
             self._vanish(work_id)
@@ -156,7 +138,7 @@ class Ledger:
         afterwards items that were not known, or not known to be live, are set right.
         """
         seen = {sighting.item.id for sighting in reading.sightings}
-        missing = {work_id for work_id in self.live if work_id not in seen and reading.covers(work_id)}
+        missing = set(self._live_in(reading)) - seen
         for work_id in missing:
             self._vanish(work_id)
         old = [sighting for sighting in reading.sightings if not self._new(sighting.item.id)]
@@ -173,6 +155,28 @@ class Ledger:
             self._end(reading, missing)
         self.doubtful = {work_id for work_id in self.doubtful if not reading.covers(work_id)}
 
+    def extend(self, history: History, live: Iterable[LiveItem], last: Sequence[str], size: int) -> None:
+        """Add what follows in the list, gathered elsewhere, while the list is read for the first time.
+
+        Args:
+            history: Counts and segments of the stretch.
+            live: Its live items. Their ranks count from the stretch's start; the ID before its first item is left out.
+            last: Its last IDs, one by one, at least as many as ``recent`` holds or all of them.
+            size: How many items it has.
+        """
+        for item in live:
+            if item.rank == 0:
+                item.before = self.last
+            item.rank += self.next_rank
+            self.live[item.seen.id] = item
+        self.history.extend(history)
+        self.next_rank += size
+        self.recent = [*self.recent, *last][-(OVERLAP + 1) :]
+        self.traversed = self.last
+
+    def _live_in(self, reading: Reading) -> list[str]:
+        return self.live.between(reading.after, reading.through)
+
     def _new(self, work_id: str) -> bool:
         return self.last is None or work_id > self.last
 
@@ -182,7 +186,8 @@ class Ledger:
         for work_id in self.recent[1:]:
             if work_id and reading.covers(work_id) and work_id not in shown and work_id not in vanished:
                 self.doubtful.add(work_id)
-        self.recent = [reading.after, *reading.ids][-(OVERLAP + 1) :]
+        earlier = self.recent[: self.recent.index(reading.after)] if reading.after in self.recent else []
+        self.recent = [*earlier, reading.after, *reading.ids][-(OVERLAP + 1) :]
         self.at_end = True
 
     def _see(self, sighting: Sighting) -> None:
@@ -235,8 +240,8 @@ class Ledger:
 
     def _place(self, sighting: Sighting, counted: Counted) -> None:
         """Make an item live that lies between known ones."""
-        following = [item.rank for work_id, item in self.live.items() if work_id > sighting.item.id]
-        rank = min(following, default=self.next_rank - 1)
+        following = self.live.following(sighting.item.id)
+        rank = following.rank if following is not None else self.next_rank - 1
         self.live[sighting.item.id] = LiveItem(sighting.item, rank, sighting.before, int(counted))
 
     def _vanish(self, work_id: str) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exporter.tracking.ledger import UNKNOWN, Ledger, LiveItem
+from exporter.tracking.ledger import Ledger
+from exporter.tracking.live import UNKNOWN, LiveItem
 
 
 @dataclass(frozen=True, slots=True)

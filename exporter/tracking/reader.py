@@ -6,7 +6,8 @@ from typing import Any
 
 from exporter.api.client import PAGE_SIZE
 from exporter.api.errors import InvalidResponse, NotFound
-from exporter.tracking.ledger import UNKNOWN, Ledger, LiveItem, Reading, Sighting
+from exporter.tracking.ledger import Ledger, Reading, Sighting
+from exporter.tracking.live import UNKNOWN, LiveItem
 from exporter.tracking.observation import STOPPED, Labeller, observe
 from exporter.tracking.planner import plan
 from exporter.tracking.source import Source
@@ -94,7 +95,7 @@ class Reader:
         if after is None:
             return []
         recent = [work_id for work_id in self._ledger.recent[1:3] if work_id is not None]
-        live = sorted(work_id for work_id in self._ledger.live if work_id < after)[-2:]
+        live = self._ledger.live.between(None, after)[-2:]
         return list(dict.fromkeys([*recent, *reversed(live), *self._ledger.history.anchors_before(after)]))
 
     # -- live items ---------------------------------------------------------------------------------------------------

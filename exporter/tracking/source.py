@@ -17,6 +17,7 @@ class Source:
         patience: Seconds within which a failing request may be sent again.
         page_interval: Seconds between the pages of one walk through the list (`conventions/rate-limits`).
         deadline: On ``time.monotonic()``'s clock: until then, too, a failing request may be sent again.
+        background: Whether nobody waits for it.
         requests: Calls made so far.
     """
 
@@ -25,11 +26,14 @@ class Source:
     patience: float
     page_interval: float
     deadline: float = 0.0
+    background: bool = False
     requests: int = 0
 
     async def list(self, after_id: str | None) -> Answer[WorkPage]:
         """A full page after an ID, or the first."""
-        return await self.api.list(self.environment_id, after_id=after_id, deadline=self._call())
+        return await self.api.list(
+            self.environment_id, after_id=after_id, deadline=self._call(), background=self.background
+        )
 
     async def get(self, work_id: str) -> Answer[WorkItem]:
         """One item."""

@@ -13,6 +13,7 @@ from exporter.tracking.checkpoint import EnvironmentRecord, record_lifecycle, re
 from exporter.tracking.ledger import Ledger
 from exporter.tracking.lookback import find_origin
 from exporter.tracking.observation import Labeller
+from exporter.tracking.ranges import PAGES_BEFORE, Ranges
 from exporter.tracking.reader import Reader, TailLostError
 from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.snapshot import Queue, Snapshot, Stats, queue_of, stats_of
@@ -65,6 +66,7 @@ class Tracker:
         self._begun = -float("inf")
         self._traversal: asyncio.Task[None] | None = None
         self._progress: str | None = None
+        self._reported = time.monotonic()
         self._snapshot: Snapshot | None = None
         self._up = False
         self._error: str | None = None
@@ -256,12 +258,13 @@ class Tracker:
 
     async def _traverse(self) -> None:
         first = not self.ledger.complete
-        source = self._source(0.0)
+        source = self._source(0.0, background=True)
         await self._find_origin(source)
-        traversal = Traversal(source, self.ledger, self.labeller)
-        logged = time.monotonic()
         log.debug("reading the whole list", environment=self.environment.id, first=first, after=self.ledger.traversed)
-        while True:
+        in_ranges = first and not self._settings.metadata_keys
+        traversal = Traversal(source, self.ledger, self.labeller)
+        finished = False
+        while not finished:
             try:
                 async with self._reading:
                     finished = await traversal.step()
@@ -269,21 +272,34 @@ class Tracker:
                 await self._start_over(source, first)
                 traversal = Traversal(source, self.ledger, self.labeller)
                 continue
-            self._progress = f"{traversal.pages} pages read, {self.ledger.history.size} items known"
-            if finished:
-                break
-            if time.monotonic() - logged >= PROGRESS_INTERVAL:
-                logged = time.monotonic()
-                log.info("reading the whole list", environment=self.environment.id, progress=self._progress)
+            self._report_progress(source)
+            if in_ranges and not finished and source.requests >= PAGES_BEFORE:
+                in_ranges = False
+                if await self._read_ranges(source):
+                    traversal = Traversal(source, self.ledger, self.labeller)
         self.traversed_at = self._now()
-        log.log(
-            20 if first or traversal.pages > 1 else 10,
+        log.info(
             "read the whole list",
             environment=self.environment.id,
-            pages=traversal.pages,
+            requests=source.requests,
             items=self.ledger.history.size,
             live=len(self.ledger.live),
         )
+
+    async def _read_ranges(self, source: Source) -> bool:
+        """Read what is left of the list in several ranges at once, if the API lets us; False if nothing was read."""
+        ranges = await Ranges.plan(source, self.ledger, self._api.clock.now())
+        if ranges is None:
+            return False
+        await ranges.read(self._api.settings.background_concurrency, lambda: self._report_progress(source))
+        return True
+
+    def _report_progress(self, source: Source) -> None:
+        """Say on the status page, and now and then in the log, how far the reading of the whole list has come."""
+        self._progress = f"{source.requests} requests made, {self.ledger.next_rank} items read"
+        if time.monotonic() - self._reported >= PROGRESS_INTERVAL:
+            self._reported = time.monotonic()
+            log.info("reading the whole list", environment=self.environment.id, progress=self._progress)
 
     async def _start_over(self, source: Source, first: bool) -> None:
         """Go back to the start of the list; where that is a remembered item that has gone, look for it anew."""
@@ -316,6 +332,6 @@ class Tracker:
                 ledger.traversed = origin
         log.info("ignoring older work", environment=self.environment.id, before=since, after=origin)
 
-    def _source(self, deadline: float) -> Source:
+    def _source(self, deadline: float, *, background: bool = False) -> Source:
         patience = self._api.settings.request_timeout
-        return Source(self._api, self.environment.id, patience, self._page_interval, deadline)
+        return Source(self._api, self.environment.id, patience, self._page_interval, deadline, background)
