@@ -96,7 +96,7 @@ def once(flags: Flags) -> None:
         return await collect_once(wiring.make_fleet(config))
 
     view = _run(collect())
-    click.echo(encode(view, accept=None)[0], nl=False)
+    click.echo(encode(view, None, wiring.loaded_now())[0], nl=False)
     if failed := list(failures(view)):
         raise Failure(failed)
     if not view.environments:

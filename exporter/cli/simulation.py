@@ -14,6 +14,7 @@ from exporter import __version__
 from exporter.api.client import ClientSettings
 from exporter.cli.flags import AddressType, Command, flag
 from exporter.cli.serving import on_signals, serve
+from exporter.cli.wiring import loaded_now
 from exporter.simulator import BASE_PATH, DEFAULT_TOKEN, SCENARIOS, play, set_up
 from exporter.tracking.fleet import Fleet
 from exporter.tracking.settings import AccountSettings, TrackingSettings
@@ -119,7 +120,7 @@ async def demonstrate(stage: Stage, sockets: Sequence[socket.socket], telemetry_
         )
         client = ClientSettings(base_url=base_url, token=SimulatedToken())
         fleet = Fleet([AccountSettings(name="demo", client=client)], TrackingSettings())
-        await serve(fleet, sockets, WebSettings(telemetry_path=telemetry_path))
+        await serve(fleet, sockets, WebSettings(telemetry_path=telemetry_path, reload=loaded_now()))
 
 
 @asynccontextmanager

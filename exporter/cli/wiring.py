@@ -1,10 +1,12 @@
 """From the configuration file's types to the settings of the rooms."""
 
 import re
+import time
 
 from exporter.api.client import ClientSettings
 from exporter.api.token import EnvironmentToken, FileToken, TokenSource
 from exporter.config import Account, Config, Discovery
+from exporter.metrics.families import Reload
 from exporter.tracking.fleet import Fleet
 from exporter.tracking.settings import AccountSettings, DiscoverySettings, EnvironmentSettings, TrackingSettings
 from exporter.web.app import WebSettings
@@ -55,7 +57,13 @@ def web_settings(config: Config, telemetry_path: str) -> WebSettings:
         telemetry_path=telemetry_path,
         timeout=config.scrape.timeout,
         timeout_offset=config.scrape.timeout_offset,
+        reload=loaded_now(),
     )
+
+
+def loaded_now() -> Reload:
+    """That the configuration has been loaded just now, which is what starting takes."""
+    return Reload(successful=True, succeeded_at=time.time())
 
 
 def _token(account: Account) -> TokenSource:

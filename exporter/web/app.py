@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.metrics.exposition import encode
+from exporter.metrics.families import Reload
 from exporter.web import deadline, status
 from exporter.web.fleet import Fleet
 
@@ -35,11 +36,13 @@ class WebSettings:
         telemetry_path: Where the metrics are; see `check_telemetry_path`.
         timeout: Seconds a scrape may take that does not say how long it waits.
         timeout_offset: Seconds by which a scraper is answered before it gives up.
+        reload: How the configuration was last loaded, or None where that is not known.
     """
 
     telemetry_path: str = "/metrics"
     timeout: float = 10.0
     timeout_offset: float = 0.5
+    reload: Reload | None = None
 
 
 def check_telemetry_path(path: str) -> str:
@@ -95,7 +98,7 @@ class _Pages:
         except deadline.BadTimeout as error:
             return PlainTextResponse(f"{error}\n", status_code=400)
         view = await self.fleet.collect(asyncio.get_running_loop().time() + seconds)
-        body, content_type = encode(view, request.headers.get("Accept"))
+        body, content_type = encode(view, request.headers.get("Accept"), self.settings.reload)
         return Response(body, headers={"Content-Type": content_type})
 
     async def healthy(self, _request: Request) -> Response:
