@@ -1,0 +1,174 @@
+"""The results as Markdown."""
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+
+from benchmarks.limits import MIB, verdicts
+from benchmarks.results import Backlog, Comparison, Cost, Results
+from benchmarks.usage import Memory
+
+BEGIN = "<!-- figures: begin (written by the command below; change nothing here by hand) -->"
+END = "<!-- figures: end -->"
+"""Between these lines of a document the report is written."""
+
+
+def report(results: Results, command: str, seconds: float) -> str:
+    """All tables.
+
+    Args:
+        results: What to show.
+        command: What made them.
+        seconds: How long that took.
+    """
+    parts = [_machine(command, seconds)]
+    if results.histories:
+        live = results.histories[0].live
+        parts += [f"### A longer history, {live} live items", _comparisons(results.histories, "items")]
+        parts += ["### The first traversal, and memory", _sizes(results.histories)]
+    if results.live:
+        parts += [f"### More live items, {results.live[0].items:,} items", _comparisons(results.live, "live")]
+    others = [each for each in (results.idle, results.environments) if each is not None]
+    if others:
+        parts += ["### Other cases", _others(others)]
+    if results.backlog is not None:
+        parts += [f"### {results.backlog.live:,} live items at once", _backlog(results.backlog)]
+    found = verdicts(results)
+    if found:
+        rows = [[each.what, each.limit, each.measured, "yes" if each.holds else "**no**"] for each in found]
+        parts += ["### Limits", _table(["what", "limit", "measured", "holds"], rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def insert(document: str, text: str) -> str:
+    """Put the report between its lines in a document.
+
+    Raises:
+        ValueError: The document does not have these lines.
+    """
+    before, begin, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the document needs the lines `{BEGIN}` and `{END}`")
+    return f"{before}{BEGIN}\n\n{text}\n{END}{after}"
+
+
+def _machine(command: str, seconds: float) -> str:
+    return (
+        f"Made in {seconds / 60:.0f} min by `{command}` with {platform.python_implementation()} "
+        f"{platform.python_version()} on {platform.system()}, {platform.machine()}, {os.cpu_count()} cores."
+    )
+
+
+def _comparisons(comparisons: Sequence[Comparison], varied: str) -> str:
+    latencies = [cost.latency for cost in comparisons[0].costs]
+    header = [varied, "fewest pages", "", "requests", "received", "CPU"]
+    header += [f"wall at {latency * 1000:g} ms" for latency in latencies] + ["peak memory"]
+    rows = []
+    for comparison in comparisons:
+        start = [f"{getattr(comparison, varied):,}", f"{comparison.fewest:,}"]
+        rows.append([*start, "exporter", *_costs(comparison.costs, comparison.memory)])
+        if comparison.peer is not None:
+            rows.append(["", "", "SDK pager", *_costs(comparison.peer.costs, comparison.peer.memory)])
+            rows.append(["", "", "ratio", *_ratios(comparison.costs, comparison.peer.costs), ""])
+    partly = sorted({comparison.items for comparison in comparisons if _partly(comparison)})
+    return _table(header, rows) + "".join(_footnote(comparisons, items) for items in partly)
+
+
+def _partly(comparison: Comparison) -> bool:
+    return comparison.peer is not None and comparison.peer.costs[0].share < 1
+
+
+def _footnote(comparisons: Iterable[Comparison], items: int) -> str:
+    shares = {each.peer.costs[0].share for each in comparisons if each.peer is not None and each.items == items}
+    pages = round(shares.pop() * items / 100)
+    return (
+        f"\n\n≈: extrapolated. Of {items:,} items the pager read the first {pages:,} pages; requests, bytes and "
+        f"seconds are {items / (pages * 100):g} times what that took."
+    )
+
+
+def _costs(costs: Sequence[Cost], memory: Memory) -> list[str]:
+    first = costs[0]
+    about = "≈ " if first.share < 1 else ""
+    cpu = max(cost.cpu for cost in costs)
+    cells = [f"{about}{first.requests:,.0f}", f"{about}{_bytes(first.received)}", f"{about}{_seconds(cpu)}"]
+    return cells + [f"{about}{_seconds(cost.wall)}" for cost in costs] + [_bytes(memory.peak)]
+
+
+def _ratios(costs: Sequence[Cost], peer: Sequence[Cost]) -> list[str]:
+    cpu = max(cost.cpu for cost in peer) / max(cost.cpu for cost in costs)
+    ratios = [peer[0].requests / costs[0].requests, peer[0].received / costs[0].received, cpu]
+    ratios += [theirs.wall / ours.wall for theirs, ours in zip(peer, costs, strict=True)]
+    return [f"{ratio:,.{0 if ratio >= 10 else 1}f} times" for ratio in ratios]
+
+
+def _sizes(comparisons: Iterable[Comparison]) -> str:
+    header = ["items", "pages", "read at full speed in", "CPU", "peak memory", "checkpoint", "ready after a restart in"]
+    header += ["peak memory after it", "first scrape"]
+    rows = [
+        [
+            f"{each.items:,}",
+            f"{each.items / 100:,.0f}",
+            _seconds(each.first.seconds),
+            _seconds(each.first.cpu),
+            _bytes(each.first.memory.peak),
+            _bytes(each.first.checkpoint),
+            _seconds(each.restart.ready),
+            _bytes(each.memory.peak),
+            ("whole" if each.restart.whole else "not whole") + f", {_seconds(each.restart.first_scrape)}",
+        ]
+        for each in comparisons
+    ]
+    return _table(header, rows)
+
+
+def _others(comparisons: Iterable[Comparison]) -> str:
+    rows = []
+    for each in comparisons:
+        what = f"{each.environments} of {each.items:,} items, {each.live} live" + (
+            f" ({each.far} far back)" * (each.far > 0)
+        )
+        rows.append([what, *_costs(each.costs, each.memory)])
+        latencies = [cost.latency for cost in each.costs]
+    walls = [f"wall at {latency * 1000:g} ms" for latency in latencies]
+    return _table(["environments", "requests", "received", "CPU", *walls, "peak memory"], rows)
+
+
+def _backlog(backlog: Backlog) -> str:
+    rows = [
+        ["scrapes", f"{backlog.scrapes}, one every {backlog.interval:g} s, at {backlog.latency * 1000:g} ms a request"],
+        ["scrapes with whole counts", f"{backlog.whole}"],
+        ["slowest scrape", _seconds(backlog.slowest_scrape)],
+        ["oldest data shown", _seconds(backlog.oldest)],
+        ["one refresh", f"{backlog.refresh_requests:,} requests, {_seconds(backlog.refresh_seconds)}"],
+        ["CPU a refresh", _seconds(backlog.cpu)],
+        ["slowest health check meanwhile", _seconds(backlog.slowest_health)],
+        ["memory", f"{_bytes(backlog.memory.resident)}, at its peak {_bytes(backlog.memory.peak)}"],
+        ["peak memory of the first traversal", _bytes(backlog.first.memory.peak)],
+        ["checkpoint", _bytes(backlog.first.checkpoint)],
+    ]
+    return _table(["", ""], rows)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(_line(cells) for cells in (header, ["---"] * len(header), *rows))
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "".join(f"| {cell} " for cell in cells) + "|"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 600:
+        return f"{seconds:.{1 if seconds < 100 else 0}f} s"
+    return f"{seconds / 60:.0f} min"
+
+
+def _bytes(count: float) -> str:
+    for size, unit in ((MIB * 1024, "GiB"), (MIB, "MiB"), (1024, "KiB")):
+        if count >= size:
+            return f"{count / size:.{1 if count < 10 * size else 0}f} {unit}"
+    return f"{count:.0f} B"
