@@ -163,7 +163,8 @@ class WorkAPI:
     async def _send(self, endpoint: Endpoint, path: str, query: dict[str, str] | None) -> httpx.Response:
         """Send one request at the account's pace and count what became of it."""
         async with self._slots:
-            self.counts.paced_seconds += await self._pacer.wait()
+            waited = await self._pacer.wait()
+            self.counts.paced_seconds += waited
             try:
                 token = self.settings.token.read()
             except TokenError as error:
