@@ -127,7 +127,9 @@ class Ledger:
         for work_id in sorted(seen):
             self._see(seen[work_id])
         if ends:
-            self._end(max(ends, key=lambda reading: reading.ids[-1] if reading.ids else ""), missing)
+            end = max(ends, key=lambda reading: reading.ids[-1] if reading.ids else "")
+            # What came since that page was read, another one may show already: it is known from now on, too.
+            self._end(end.after, sorted({*end.ids, *filter(end.covers, seen)}), missing)
         elif readings:
             self.at_end = False
 
@@ -152,7 +154,7 @@ class Ledger:
         for sighting in new:
             self._see(sighting)
         if reading.through is None:
-            self._end(reading, missing)
+            self._end(reading.after, reading.ids, missing)
         self.doubtful = {work_id for work_id in self.doubtful if not reading.covers(work_id)}
 
     def extend(self, history: History, live: Iterable[LiveItem], last: Sequence[str], size: int) -> None:
@@ -180,14 +182,12 @@ class Ledger:
     def _new(self, work_id: str) -> bool:
         return self.last is None or work_id > self.last
 
-    def _end(self, reading: Reading, vanished: set[str]) -> None:
+    def _end(self, after: str | None, ids: Sequence[str], vanished: set[str]) -> None:
         """Remember the end of the list one by one. What has stopped and is missing there must be counted anew."""
-        shown = set(reading.ids)
-        for work_id in self.recent[1:]:
-            if work_id and reading.covers(work_id) and work_id not in shown and work_id not in vanished:
-                self.doubtful.add(work_id)
-        earlier = self.recent[: self.recent.index(reading.after)] if reading.after in self.recent else []
-        self.recent = [*earlier, reading.after, *reading.ids][-(OVERLAP + 1) :]
+        following = {work_id for work_id in self.recent[1:] if work_id and (after is None or work_id > after)}
+        self.doubtful |= following - set(ids) - vanished
+        earlier = self.recent[: self.recent.index(after)] if after in self.recent else []
+        self.recent = [*earlier, after, *ids][-(OVERLAP + 1) :]
         self.at_end = True
 
     def _see(self, sighting: Sighting) -> None:
