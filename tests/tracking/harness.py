@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -11,11 +12,14 @@ import httpx
 
 from exporter.api.client import ClientSettings, WorkAPI
 from exporter.simulator import DEFAULT_TOKEN, ManualClock, Options, Simulation, Truth, create_app
-from exporter.tracking.checkpoint import EnvironmentRecord
+from exporter.tracking import checkpoint
+from exporter.tracking.checkpoint import Checkpoint, EnvironmentRecord
 from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.snapshot import Queue
+from exporter.tracking.source import Source
 from exporter.tracking.tracker import Tracker
 from exporter.tracking.view import EnvironmentIdentity, EnvironmentView
+from tracking.virtual_time import VirtualLoop, VirtualTime
 
 BASE_URL = "http://simulator/api/v1/cloud"
 
@@ -39,15 +43,31 @@ class Forgetful(httpx.AsyncBaseTransport):
     Attributes:
         forgotten: The cursors.
         manner: What the API answers to them.
+        requests: Every request so far.
+        peak: The most requests that were under way at once.
+        before: Called with each request before it is answered, so that something can happen between two of them.
     """
 
     inner: httpx.AsyncBaseTransport
     forgotten: set[str] = field(default_factory=set)
     manner: str = "not_found"
     requests: list[httpx.Request] = field(default_factory=list)
+    peak: int = 0
+    before: Callable[[httpx.Request], None] | None = None
+    _under_way: int = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
+        if self.before is not None:
+            self.before(request)
+        self._under_way += 1
+        self.peak = max(self.peak, self._under_way)
+        try:
+            return await self._answer(request)
+        finally:
+            self._under_way -= 1
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
         if request.url.params.get("after_id") in self.forgotten:
             if self.manner == "empty":
                 return httpx.Response(200, json={"data": [], "has_more": False, "next_page": None})
@@ -62,17 +82,29 @@ class Watched:
     Args:
         options: How the simulated API behaves.
         settings: How the environment is tracked; every call of :meth:`refresh` asks the API.
+        page_interval: Seconds between the pages of one walk through the list.
+        virtual: Time that passes by itself, so that nothing has to be waited for; None for the machine's.
+        **client: Further settings of the client.
     """
 
-    def __init__(self, options: Options | None = None, settings: TrackingSettings | None = None) -> None:
+    def __init__(
+        self,
+        options: Options | None = None,
+        settings: TrackingSettings | None = None,
+        *,
+        page_interval: float = 0.0,
+        virtual: VirtualTime | None = None,
+        **client: Any,
+    ) -> None:
         self.clock = ManualClock()
         self.simulation = Simulation(clock=self.clock, options=options or Options(), seed=1)
         self.id = self.simulation.create_environment("gpu-workers")
         self.settings = settings or TrackingSettings(min_interval=0)
         self.transport = Forgetful(httpx.ASGITransport(create_app(self.simulation)))
-        self.runner = asyncio.Runner()
-        client = ClientSettings(BASE_URL, GivenToken(), requests_per_second=1_000_000)
-        self.api = WorkAPI(client, now=self.clock.now, transport=self.transport)
+        self.page_interval = page_interval
+        self.runner = asyncio.Runner(loop_factory=None if virtual is None else lambda: VirtualLoop(virtual))
+        reach = ClientSettings(BASE_URL, GivenToken(), **({"requests_per_second": 1_000_000} | client))
+        self.api = WorkAPI(reach, now=self.clock.now, transport=self.transport)
         self.tracker = self.new_tracker()
 
     def __enter__(self) -> Self:
@@ -100,7 +132,7 @@ class Watched:
             identity,
             self.api,
             self.settings,
-            page_interval=0,
+            page_interval=self.page_interval,
             record=record,
             now=self.clock.now,
         )
@@ -123,17 +155,27 @@ class Watched:
         """Read the whole list once more."""
         self.run(self._traverse())
 
+    def restart(self, settings: TrackingSettings | None = None) -> None:
+        """Stop, and go on as another process would: with what stood in the checkpoint, and nothing else."""
+        content = Checkpoint(Path("unused")).encode([self.tracker.record()])
+        self.run(self.tracker.close())
+        assert content is not None
+        (record,) = checkpoint._decode(content)
+        self.settings = settings or self.settings
+        self.tracker = self.new_tracker(record)
+
+    def source(self) -> Source:
+        """The environment's list as the tracking room reads it."""
+        return self.tracker._source(0.0)
+
     def truth(self) -> Truth:
         """What is true of the environment now."""
         return self.simulation.truth(self.id)
 
-    @property
-    def paths(self) -> list[str]:
-        """The requests of the newest refresh, by the last part of their path."""
-        return [
-            request.url.path.removeprefix(f"/api/v1/cloud/environments/{self.id}/")
-            for request in self.transport.requests
-        ]
+    def asked(self, endpoint: str) -> list[str | None]:
+        """What the newest refresh asked for: ``list`` gives cursors, ``get`` IDs, ``stats`` a None for each."""
+        calls = [_call(request) for request in self.transport.requests]
+        return [argument for name, argument in calls if name == endpoint]
 
     async def _refresh(self) -> None:
         task = self.tracker.refresh(time.monotonic() + 3600)
@@ -142,3 +184,11 @@ class Watched:
 
     async def _traverse(self) -> None:
         await self.tracker._start_traversal()
+
+
+def _call(request: httpx.Request) -> tuple[str, str | None]:
+    """A request's endpoint, and the ID it names."""
+    last = request.url.path.rsplit("/", 1)[-1]
+    if last == "work":
+        return "list", request.url.params.get("after_id")
+    return ("stats", None) if last == "stats" else ("get", last)
