@@ -9,13 +9,16 @@ from unittest.mock import patch
 
 T = TypeVar("T")
 
+START = 1000.0
+"""What the clock shows at the beginning, in seconds."""
+
 
 class _Skipping(selectors.DefaultSelector):
     """Passes over the time in which nothing would happen."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = 1000.0
+        self.now = START
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         events = super().select(None if timeout is None else 0)

@@ -1,0 +1,198 @@
+"""The API's clock, as far as a header with whole seconds can tell it."""
+
+import math
+import time
+from collections.abc import Iterator
+from email.utils import formatdate
+
+import httpx
+import pytest
+import respx
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from api.harness import BASE_URL, GivenToken, at_once, client
+from exporter.api import errors
+from exporter.api.clock import APPLIED_FROM, RESOLUTION, APIClock, http_date
+from exporter.simulator import DEFAULT_TOKEN, RealClock, Simulation, SimulatorServer
+
+NOW = 1_782_892_800.0
+"""2026-07-01T08:00:00Z."""
+
+
+class Told:
+    """A clock that is told the time of an API with this skew, and the local clock it is compared with."""
+
+    def __init__(self, skew: float = 0.0) -> None:
+        self.local = NOW
+        self.skew = skew
+        self.clock = APIClock(lambda: self.local)
+
+    def hear(self, *, there: float = 0.0, back: float = 0.0, pause: float = 0.0) -> None:
+        """One answer: so many seconds to the moment at which its date is written, and from there until it is here."""
+        sent_at = self.local + pause
+        written_at = sent_at + there
+        self.local = written_at + back
+        self.clock.heard(formatdate(math.floor(written_at + self.skew), usegmt=True), sent_at, self.local)
+
+    @property
+    def estimate(self) -> float:
+        assert self.clock.skew is not None
+        return self.clock.skew
+
+
+SECONDS = st.floats(0, 20)
+SKEWS = st.one_of(st.floats(-1e6, 1e6), st.floats(-3, 3))
+ANSWERS = st.lists(st.tuples(SECONDS, SECONDS, SECONDS), min_size=1, max_size=12)
+
+
+@pytest.fixture
+def _far_from_greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose local time is not UTC."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_nothing_is_known_before_the_first_answer() -> None:
+    clock = APIClock(lambda: NOW)
+    assert clock.skew is None
+    assert clock.now() == NOW
+
+
+@pytest.mark.parametrize("date", [None, "", "soon", "9" * 400, "Wed, 01 Jul 999999999999 08:00:00 GMT", "1 Jan"])
+def test_an_answer_without_a_date_teaches_nothing(date: str | None) -> None:
+    clock = APIClock(lambda: NOW)
+    clock.heard(date, NOW, NOW)
+    assert clock.skew is None
+
+
+@given(SKEWS, ANSWERS)
+@example(0.0, [(0.0, 10.0, 0.0)])
+def test_the_skew_is_known_as_well_as_the_quickest_answer_allows(
+    skew: float, answers: list[tuple[float, float, float]]
+) -> None:
+    told = Told(skew)
+    for there, back, pause in answers:
+        told.hear(there=there, back=back, pause=pause)
+    quickest = min(there + back for there, back, _ in answers)
+    assert abs(told.estimate - skew) <= RESOLUTION + quickest + 1e-3
+
+
+@given(st.floats(-1e4, 1e4), st.lists(st.floats(0, 1, exclude_max=True), min_size=40, max_size=80, unique=True))
+def test_many_quick_answers_know_the_skew_within_the_headers_resolution(skew: float, pauses: list[float]) -> None:
+    told = Told(skew)
+    for pause in pauses:
+        told.hear(there=0.01, back=0.01, pause=pause)
+    assert abs(told.estimate - skew) <= RESOLUTION + 0.02 + 1e-3
+
+
+def test_answers_at_any_moment_of_a_second_know_it_better_than_that() -> None:
+    told = Told(30.4)
+    for _ in range(100):
+        told.hear(there=0.005, back=0.005, pause=0.0537)
+    assert told.estimate == pytest.approx(30.4, abs=0.06)
+
+
+@given(st.floats(-1.4, 1.4), ANSWERS)
+def test_a_small_skew_is_not_applied(skew: float, answers: list[tuple[float, float, float]]) -> None:
+    told = Told(skew)
+    told.hear(there=0.01, back=0.01)
+    for there, back, pause in answers:
+        told.hear(there=there, back=back, pause=pause)
+    assert told.clock.now() == told.local
+
+
+@given(SECONDS, SECONDS)
+def test_slow_answers_make_no_skew_where_there_is_none(there: float, back: float) -> None:
+    told = Told(0.0)
+    told.hear(there=there, back=back)
+    assert told.clock.now() == told.local
+
+
+@given(SKEWS)
+def test_a_large_skew_is_applied_as_it_is_estimated(skew: float) -> None:
+    assume(abs(skew) >= APPLIED_FROM + RESOLUTION)
+    told = Told(skew)
+    told.hear(there=0.01, back=0.01)
+    assert told.clock.now() == told.local + told.estimate
+    assert told.clock.at(NOW - 60) == NOW - 60 + told.estimate
+    assert abs(told.clock.now() - (told.local + skew)) <= RESOLUTION + 0.021
+
+
+@pytest.mark.parametrize(("skew", "applied"), [(1.9, False), (2.6, True), (-1.6, False), (-2.6, True)])
+def test_it_is_applied_from_two_seconds_on(skew: float, applied: bool) -> None:
+    told = Told(skew)
+    told.local = NOW + 0.5 - skew % 1  # the API's clock is in the middle of a second: the estimate is the skew itself
+    told.hear()
+    assert told.estimate == pytest.approx(skew, abs=1e-6)
+    assert (told.clock.now() != told.local) is applied
+
+
+@given(st.floats(5, 1e6), st.booleans(), ANSWERS)
+def test_a_clock_that_is_set_is_noticed_at_once(
+    jump: float, back: bool, answers: list[tuple[float, float, float]]
+) -> None:
+    told = Told(0.0)
+    for there, after, pause in answers:
+        told.hear(there=there / 100, back=after / 100, pause=pause)
+    told.skew = -jump if back else jump
+    told.hear(there=0.01, back=0.01)
+    assert abs(told.estimate - told.skew) <= RESOLUTION + 0.021
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Wed, 01 Jul 2026 08:00:00 GMT",
+        "Wednesday, 01-Jul-26 08:00:00 GMT",
+        "Wed Jul  1 08:00:00 2026",
+        "Wed, 01 Jul 2026 08:00:00",
+        "Wed, 01 Jul 2026 08:00:00 -0000",
+        "Wed, 01 Jul 2026 10:30:00 +0230",
+        "01 Jul 2026 08:00:00 GMT",
+    ],
+)
+@pytest.mark.usefixtures("_far_from_greenwich")
+def test_every_way_to_write_a_date_is_read(text: str) -> None:
+    assert http_date(text) == NOW
+
+
+@given(st.one_of(st.text(), st.from_regex(r"\A(\w{3}, )?\d{1,9} (Jan|Feb) \d{1,12} \d\d:\d\d ?[+-]?\d{0,20}\Z")))
+def test_any_text_is_a_date_or_none(text: str) -> None:
+    date = http_date(text)
+    assert date is None or math.isfinite(date)
+
+
+@pytest.mark.parametrize("skew", [-300.0, 0.0, 86_400.0])
+async def test_a_real_servers_clock_is_known(skew: float) -> None:
+    simulation = Simulation(clock=RealClock(offset=skew))
+    environment_id = simulation.create_environment("gpu-workers")
+    async with SimulatorServer(simulation) as server, client(server.base_url, token=GivenToken(DEFAULT_TOKEN)) as api:
+        before = simulation.clock.now()
+        answer = await api.stats(environment_id, deadline=at_once())
+        after = simulation.clock.now()
+    assert api.clock.skew is not None
+    assert abs(api.clock.skew - skew) <= RESOLUTION + after - before
+    assert before - RESOLUTION <= answer.read_at <= after + RESOLUTION
+
+
+async def test_an_answer_is_read_on_the_clock_of_the_api(respx_mock: respx.MockRouter) -> None:
+    headers = {"Date": formatdate(NOW + 600, usegmt=True)}
+    respx_mock.get(f"{BASE_URL}/environments").mock(
+        return_value=httpx.Response(200, json={"data": []}, headers=headers)
+    )
+    async with client(now=lambda: NOW) as api:
+        answer = await api.environments(deadline=at_once())
+    assert answer.read_at == pytest.approx(NOW + 600, abs=RESOLUTION)
+
+
+async def test_a_refusal_tells_the_time_too(respx_mock: respx.MockRouter) -> None:
+    headers = {"Date": formatdate(NOW - 60, usegmt=True)}
+    respx_mock.get(f"{BASE_URL}/environments").mock(return_value=httpx.Response(404, headers=headers))
+    async with client(now=lambda: NOW) as api:
+        with pytest.raises(errors.NotFound):
+            await api.environments(deadline=at_once())
+    assert api.clock.skew == pytest.approx(-60, abs=RESOLUTION)
