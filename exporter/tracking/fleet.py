@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import httpx
 import structlog
@@ -112,14 +113,19 @@ class Fleet:
         now: Callable[[], float] = time.time,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.ready = False
         self._tracking = tracking
         self._checkpoint = Checkpoint(tracking.checkpoint) if tracking.checkpoint is not None else None
         self._accounts = [
             Account(account, tracking, self._checkpoint, now=now, transport=transport) for account in accounts
         ]
+        self._started = asyncio.Event()
         self._interrupted = asyncio.Event()
         self._saving: asyncio.Task[None] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether every account has been asked once what is to be watched."""
+        return self._started.is_set()
 
     async def start(self) -> None:
         """Look up what is to be watched; returns when every account has been asked once, well or not.
@@ -130,17 +136,23 @@ class Fleet:
             self._checkpoint.load()
             self._saving = asyncio.create_task(self._save_regularly(self._checkpoint), name="checkpoint")
         await asyncio.gather(*(account.discovery.start() for account in self._accounts))
-        self.ready = True
+        self._started.set()
         for tracker in self._trackers():
             tracker.refresh(time.monotonic() + self._tracking.min_interval)
 
     async def collect(self, deadline: float) -> FleetView:
         """Refresh what is old enough to be refreshed, and show the newest data at the latest at ``deadline``.
 
+        The first call also waits for the first look-up, so that what it shows is all there is, by its right name.
+
         Args:
             deadline: On ``time.monotonic()``'s clock. What is not done by then goes on, and serves the next call.
         """
-        await self._refreshed(deadline)
+        if not self.ready:
+            await self._until(self._started.wait(), deadline)
+        refreshes = {task for tracker in self._trackers() if (task := tracker.refresh(deadline)) is not None}
+        if refreshes:
+            await self._until(asyncio.wait(refreshes), deadline)
         return self.view()
 
     async def complete(self) -> FleetView:
@@ -166,23 +178,19 @@ class Fleet:
         if self._saving is not None:
             await self._saving
         await asyncio.gather(*(account.close() for account in self._accounts))
-        if self._checkpoint is not None:
+        if self._checkpoint is not None and self._saving is not None:
             await self._save(self._checkpoint)
 
     def _trackers(self) -> list[Tracker]:
         return [tracker for account in self._accounts for tracker in account.trackers.values()]
 
-    async def _refreshed(self, deadline: float) -> None:
-        refreshes = {task for tracker in self._trackers() if (task := tracker.refresh(deadline)) is not None}
-        if not refreshes:
-            return
-        # Waiting is all that the deadline and an interruption end; the refreshes go on.
-        done = asyncio.create_task(asyncio.wait(refreshes))
-        interrupted = asyncio.create_task(self._interrupted.wait())
+    async def _until(self, work: Coroutine[Any, Any, object], deadline: float) -> None:
+        """Wait for some work until the deadline or an interruption, which end the waiting alone, not the work."""
+        waits = {asyncio.create_task(work), asyncio.create_task(self._interrupted.wait())}
         timeout = max(0.0, deadline - time.monotonic())
-        await asyncio.wait({done, interrupted}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        done.cancel()
-        interrupted.cancel()
+        _, waiting = await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        for each in waiting:
+            each.cancel()
 
     async def _save_regularly(self, checkpoint: Checkpoint) -> None:
         """Write the checkpoint now and then until the fleet is closed, which writes it once more."""
