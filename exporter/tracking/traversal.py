@@ -18,11 +18,9 @@ class Traversal:
     """
 
     def __init__(self, source: Source, ledger: Ledger, labeller: Labeller) -> None:
-        self._source = source
         self._ledger = ledger
         self._labeller = labeller
-        anchors = [] if ledger.traversed is None else ledger.history.anchors_before(ledger.traversed)
-        self._walk = Walk(source, ledger.traversed, [*anchors, ledger.origin, None])
+        self._walk = Walk(source, ledger.traversed, self._cursors())
         self.pages = 0
 
     async def step(self) -> bool:
@@ -34,7 +32,7 @@ class Traversal:
         """
         ledger = self._ledger
         sightings: list[Sighting] = []
-        before = ledger.traversed
+        before = self._go_to_start()
         for _ in range(MAX_PAGES):
             page = await self._walk.next()
             self.pages += 1
@@ -50,9 +48,26 @@ class Traversal:
         ledger.traversed = ids[-1] if ids else before
         if cut is None:
             ledger.traversed, ledger.complete = ledger.origin, True
-        elif len(kept) < len(sightings):
-            self._walk = Walk(self._source, ledger.traversed, [*reversed(ids[-4:-1]), before])
         return cut is None
+
+    def _go_to_start(self) -> str | None:
+        """Go to where the next stretch begins, and say where that is.
+
+        A page may have shown more than could be counted; and since the last step, refreshes may have moved the ends of
+        segments, so that the traversal stands within one, of which all must be counted or nothing.
+        """
+        ledger = self._ledger
+        boundary = None if ledger.traversed is None else ledger.history.boundary(ledger.traversed)
+        ledger.traversed = ledger.origin if boundary is None else boundary
+        if self._walk.position != ledger.traversed:
+            self._walk.go_to(ledger.traversed, self._cursors())
+        return ledger.traversed
+
+    def _cursors(self) -> list[str | None]:
+        """Earlier IDs from which the list can be read up to where the traversal stands."""
+        ledger = self._ledger
+        anchors = [] if ledger.traversed is None else ledger.history.anchors_before(ledger.traversed)
+        return [*anchors, ledger.origin, None]
 
     def _sightings(self, page: Page, before: str | None) -> list[Sighting]:
         sightings = []
@@ -66,7 +81,7 @@ class Traversal:
         if end or not sightings:
             return None
         last, known = sightings[-1].item.id, self._ledger.last
-        if known is None or last >= known:
+        if known is None or last > known:
             return last
         boundary = self._ledger.history.boundary(last)
         return boundary if boundary is not None and boundary > (self._ledger.traversed or "") else None

@@ -69,7 +69,7 @@ class Walk:
         for cursor in self._cursors:
             page = await self._from(cursor)
             if page is not None:
-                self.stand_after([item.id for item in page.items])
+                self._stand_after([item.id for item in page.items])
                 self._reached = True
                 return page
         if self._reached:
@@ -77,7 +77,13 @@ class Walk:
             raise InvalidResponse(message, endpoint="list")
         raise CursorLostError(self.position)
 
-    def stand_after(self, ids: Sequence[str]) -> None:
+    def go_to(self, position: str | None, cursors: Sequence[str | None] = ()) -> None:
+        """Read on from another position, for which the arguments are as for a new walk."""
+        self.position = position
+        self._cursors = [position, *cursors]
+        self._reached = False
+
+    def _stand_after(self, ids: Sequence[str]) -> None:
         """Go on after the last of these IDs, which the API has shown; the others are further cursors."""
         if ids:
             self.position = ids[-1]
