@@ -4,11 +4,12 @@ Where the API reads on from IDs that no item has, the place is found by halving;
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from exporter.api.types import WorkItem, unix
 from exporter.tracking.ids import LATEST, TimedID, places_compare
 from exporter.tracking.source import Source
-from exporter.tracking.walk import Walk, in_order
+from exporter.tracking.walk import CursorLostError, Walk, in_order
 
 MARGIN_MS = 2_000
 """How far an ID's time may be from the item's creation, which has whole seconds, for the first guesses to be good."""
@@ -31,8 +32,15 @@ async def find_origin(source: Source, since: float) -> str | None:
         return origin
     timed = TimedID.parse(page.items[-1].id)
     if timed is not None and len(page.items) > 1 and await places_compare(source, *(i.id for i in page.items[-2:])):
-        origin = await _bisect(source, since, page.items[-1].id, timed)
-        walk = Walk(source, origin)
+        close = await _bisect(source, since, page.items[-1].id, timed)
+        # An API that does not know its own item's ID as a cursor is read page by page after all.
+        with suppress(CursorLostError):
+            return await _forward(Walk(source, close), since, close)
+    return await _forward(walk, since, origin)
+
+
+async def _forward(walk: Walk, since: float, origin: str | None) -> str | None:
+    """The last old item, found page by page; ``origin`` is the one that the walk stands after."""
     while True:
         page = await walk.next()
         found, origin = _boundary(page.items, since, origin)

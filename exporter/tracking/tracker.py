@@ -114,7 +114,7 @@ class Tracker:
             self._begun = -float("inf")
             deadline = time.monotonic() + self._settings.max_staleness
             await (self.refresh(deadline) or asyncio.sleep(0))
-            if self.ledger.complete or not self._up:
+            if not self._up or (self._snapshot is not None and self._snapshot.queue is not None):
                 return
 
     def record(self) -> EnvironmentRecord:
@@ -153,10 +153,10 @@ class Tracker:
 
     async def close(self) -> None:
         """Stop whatever is under way."""
-        tasks = [task for task in (self._refresh, self._traversal) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := [task for task in (self._refresh, self._traversal) if task is not None and not task.done()]:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     # -- one refresh --------------------------------------------------------------------------------------------------
 
@@ -249,8 +249,11 @@ class Tracker:
         if task.cancelled():
             return
         error = task.exception()
-        if error is not None:
+        if isinstance(error, APIError):
             log.warning("reading the whole list stopped", environment=self.environment.id, error=str(error))
+        elif error is not None:
+            what = "reading the whole list stopped: this is a defect of the exporter"
+            log.error(what, environment=self.environment.id, exc_info=error)
         elif self._snapshot is None or self._snapshot.queue is None:
             # Nobody may be waiting any more for what can be shown now for the first time.
             self._begun = -float("inf")
@@ -263,12 +266,17 @@ class Tracker:
         log.debug("reading the whole list", environment=self.environment.id, first=first, after=self.ledger.traversed)
         in_ranges = first and not self._settings.metadata_keys
         traversal = Traversal(source, self.ledger, self.labeller)
-        finished = False
+        finished = started_over = False
         while not finished:
             try:
                 async with self._reading:
                     finished = await traversal.step()
             except CursorLostError:
+                if started_over:
+                    raise InvalidResponse(
+                        "the list cannot be read on, not even from its start", endpoint="list"
+                    ) from None
+                started_over = True
                 await self._start_over(source, first)
                 traversal = Traversal(source, self.ledger, self.labeller)
                 continue
@@ -307,8 +315,7 @@ class Tracker:
         if ledger.traversed == ledger.origin:
             if ledger.since is None:
                 raise InvalidResponse("the list cannot be read on from its start", endpoint="list")
-            ledger.since, ledger.origin = None, None
-            await self._find_origin(source)
+            await self._look_back(source, ledger.since)
         log.warning("the list no longer has what it had; starting over", environment=self.environment.id)
         if first:
             ledger.start_over()
@@ -317,10 +324,13 @@ class Tracker:
 
     async def _find_origin(self, source: Source) -> None:
         """Find out, once, where the work begins that is young enough to be watched."""
-        ledger, lookback = self.ledger, self._settings.lookback
-        if lookback is None or ledger.since is not None:
-            return
-        since = self._api.clock.now() - lookback
+        lookback = self._settings.lookback
+        if lookback is not None and self.ledger.since is None:
+            await self._look_back(source, self._api.clock.now() - lookback)
+
+    async def _look_back(self, source: Source, since: float) -> None:
+        """Watch the work created from a unix time on, and ignore what is older."""
+        ledger = self.ledger
         origin = await find_origin(source, since)
         async with self._reading:
             ledger.origin, ledger.since = origin, since
