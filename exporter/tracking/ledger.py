@@ -157,6 +157,10 @@ class Ledger:
             self._end(reading.after, reading.ids, missing)
         self.doubtful = {work_id for work_id in self.doubtful if not reading.covers(work_id)}
 
+    def doubt(self) -> None:
+        """Have every segment counted anew: the list is not the one that was known."""
+        self.doubtful.update(segment.end for segment in self.history.segments)
+
     def extend(self, history: History, live: Iterable[LiveItem], last: Sequence[str], size: int) -> None:
         """Add what follows in the list, gathered elsewhere, while the list is read for the first time.
 

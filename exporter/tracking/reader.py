@@ -19,6 +19,9 @@ TAIL_PAGES = 10
 REPAIR_PAGES = 4
 """Pages read from an earlier ID in search of an item whose neighbour has gone."""
 
+ANCHORS = 7
+"""Ends of segments from which the tail is looked for: each twice as far back as the one before, the last 64 pages."""
+
 
 class TailLostError(InvalidResponse):
     """No remembered ID leads to a part of the list any more: it must be read from its start."""
@@ -61,7 +64,8 @@ class Reader:
         await together([self._get(work_id) for work_id in sorted(due & self._ledger.live.keys())])
         self._take_in()
         for work_id in sorted(self._ledger.doubtful):
-            await self._recount(work_id)
+            if work_id in self._ledger.doubtful:  # counting one segment anew may have settled others
+                await self._recount(work_id)
 
     def _take_in(self) -> set[str]:
         """Enter into the ledger what has been read since the last time, and say which items that were."""
@@ -77,7 +81,7 @@ class Reader:
         """What follows ``after``, to the end of the list or to a bound; proven by something known in it."""
         for cursor in (after, *self._earlier(after)):
             try:
-                reading = await self._stretch(cursor, None, TAIL_PAGES)
+                reading = await self._stretch(cursor, None, TAIL_PAGES, beyond=self._ledger.last)
             except CursorLostError:
                 await self._start()
                 continue
@@ -89,14 +93,20 @@ class Reader:
             message = "no known item leads to the end of the list; it is read again as a whole"
             raise TailLostError(message, endpoint="list")
         self._readings.append(start)
+        self._ledger.doubt()
 
     def _earlier(self, after: str | None) -> list[str]:
-        """Other IDs from which the tail may be found: the last ones, live ones, and ever older ends of segments."""
+        """Other IDs from which the tail may be found: live ones and ever older ends of segments, and the last ones.
+
+        The last ones come first if the tail was to begin there, and else last, as live items stand before them.
+        """
         if after is None:
             return []
-        recent = [work_id for work_id in self._ledger.recent[1:3] if work_id is not None]
-        live = self._ledger.live.between(None, after)[-2:]
-        return list(dict.fromkeys([*recent, *reversed(live), *self._ledger.history.anchors_before(after)]))
+        ledger = self._ledger
+        recent = [work_id for work_id in ledger.recent[1:3] if work_id is not None]
+        earlier = sorted({*ledger.live.between(None, after)[-2:], *ledger.history.anchors_before(after)[:ANCHORS]})
+        others = [*recent, *reversed(earlier)] if after in ledger.recent else [*reversed(earlier), *recent]
+        return [work_id for work_id in dict.fromkeys(others) if work_id != after]
 
     # -- live items ---------------------------------------------------------------------------------------------------
 
@@ -159,32 +169,47 @@ class Reader:
 
     async def _recount(self, work_id: str) -> None:
         """Count the segment of an item anew, from its start or, if that has gone, from an earlier segment's."""
-        history = self._ledger.history
+        history, origin = self._ledger.history, self._ledger.origin
         index = history.index(work_id)
         through = history.segments[index].end if index + 1 < len(history) else None
+        beyond = self._ledger.last if through is None else through
         for back in (0, 1, 3):
-            after = history.start(index - back) if index > back else self._ledger.origin
+            after = history.start(index - back) if index > back else origin
             try:
-                reading = await self._stretch(after, through, 2 * (back + 2), everything=True)
+                reading = await self._stretch(after, through, TAIL_PAGES, beyond=beyond, everything=True)
             except CursorLostError:
                 continue
-            if through is not None and reading.covers(through):
+            if through is not None and reading.through is not None:
                 kept = [sighting for sighting in reading.sightings if sighting.item.id <= through]
                 reading = Reading(after, through, kept)
-            if reading.through == through:
-                self._ledger.recount(reading)
-                return
+            self._ledger.recount(reading)
+            return
         raise TailLostError(f"the list around {work_id} cannot be found; it is read again as a whole", endpoint="list")
 
     async def _stretch(
-        self, after: str | None, through: str | None, max_pages: int, *, everything: bool = False
+        self,
+        after: str | None,
+        through: str | None,
+        max_pages: int,
+        *,
+        beyond: str | None = None,
+        everything: bool = False,
     ) -> Reading:
-        """The list after an ID, up to an ID or its end, as far as ``max_pages`` pages go."""
+        """The list after an ID.
+
+        Args:
+            after: The ID.
+            through: Where to stop; None for the end of the list.
+            max_pages: How many pages to read at most …
+            beyond: … where those up to this ID do not count.
+            everything: Whether every item is to be a sighting.
+        """
         walk = Walk(self._source, after)
         sightings: list[Sighting] = []
         ids: list[str] = []
         end = False
-        for _ in range(max_pages):
+        pages = 0
+        while pages < max_pages and not end and not (through is not None and ids and ids[-1] >= through):
             page = await walk.next()
             for item in page.items:
                 if everything or self._ledger.interesting(item.id, item.state != STOPPED):
@@ -192,8 +217,7 @@ class Reader:
                     sightings.append(Sighting(seen, ids[-1] if ids else after))
                 ids.append(item.id)
             end = page.end
-            if end or (through is not None and ids[-1] >= through):
-                break
+            pages += beyond is None or (bool(ids) and ids[-1] > beyond)
         return Reading(after, None if end else ids[-1], sightings, ids)
 
     def _proven(self, reading: Reading) -> bool:
