@@ -9,7 +9,7 @@ from email.utils import formatdate
 import httpx
 import pytest
 import respx
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.harness import BASE_URL, ENVIRONMENT, GivenToken, client, within
@@ -127,10 +127,10 @@ def test_the_last_of_four_attempts_is_the_failure() -> None:
 
 
 def test_each_wait_is_random_within_twice_the_former_bound() -> None:
-    runs = [call([status(503)] * 3).waits for _ in range(30)]
+    runs = [call([status(503)] * 3).waits for _ in range(12)]
     for waits in runs:
         assert all(0.2 <= wait <= bound for wait, bound in zip(waits, (0.5, 1, 2), strict=True))
-    assert all(len({round(wait, 6) for wait in attempt}) > 20 for attempt in zip(*runs, strict=True))
+    assert all(len({round(wait, 6) for wait in attempt}) > 8 for attempt in zip(*runs, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -182,6 +182,7 @@ def test_a_deadline_that_has_passed_leaves_one_attempt() -> None:
     assert len(called.at) == 1
 
 
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from([408, 429, 500, 503]), max_size=6), st.floats(0, 30), st.integers(0, 10))
 def test_no_attempt_is_ever_begun_past_the_deadline(codes: list[int], patience: float, wait: int) -> None:
     called = call([status(code, str(wait)) for code in codes], patience=patience)

@@ -28,8 +28,8 @@ LONG = str(PATIENCE)
 """The patience of a scraper that wants everything."""
 
 
-def eventually(look: Callable[[], T | None], what: str) -> T:
-    """Wait until there is something, and return it."""
+def eventually(look: Callable[[], T | None], what: str | Callable[[], str]) -> T:
+    """Wait until there is something, and return it; the error of a wait in vain says what was waited for."""
     found: list[T] = []
 
     def there() -> bool:
