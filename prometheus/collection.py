@@ -74,18 +74,26 @@ def _unreadable(thresholds: Thresholds) -> Iterator[Alert]:
 
 
 def _access(thresholds: Thresholds) -> Iterator[Alert]:
+    gap = duration(thresholds.scrape_gap)
     down = f"{REFRESHED} < {number(thresholds.environment_down_share)}"
     yield Alert(
         name="QoderWorkApiDown",
         symptom="access",
         severity="critical",
-        expr=(f"count by (account) (\n  {down} unless {ON} ({REFUSED})\n) == count by (account) ({REFRESHED})"),
+        # Started while the API was down, the exporter does not even know which environments there are.
+        expr=(
+            f"count by (account) ({down} unless {ON} ({REFUSED})) == count by (account) ({REFRESHED})\n"
+            "or (\n"
+            f"  max by (account) (last_over_time(qoder_exporter_environments[{gap}])) == 0\n"
+            f"  and on (account) max by (account) (last_over_time(qoder_exporter_discovery_up[{gap}])) == 0\n"
+            ")"
+        ),
         pending=thresholds.api_down_for,
         labels=("account",),
         summary="No environment of an account can be read.",
         description=(
-            f"Account {ACCOUNT_NAME}: none of its {COUNT} environments can be read. Look first at whether the API can "
-            "be reached from the exporter's machine, then at the API's status."
+            f"Account {ACCOUNT_NAME}: no environment can be read; {COUNT} are watched. Look first at whether the API "
+            "can be reached from the exporter's machine, then at the API's status."
         ),
         board="exporter",
     )
