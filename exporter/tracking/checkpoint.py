@@ -8,7 +8,7 @@ import os
 import tempfile
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -25,6 +25,9 @@ VERSION = 1
 
 KEPT_FOR = 30 * 86400.0
 """Seconds for which an environment that is no longer watched is kept, in case it comes back."""
+
+HISTOGRAMS = ("wait", "startup", "run", "drain")
+"""The histograms of a lifecycle."""
 
 log = structlog.get_logger()
 
@@ -47,6 +50,7 @@ class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
         environment_id: Its ID there.
         saved_at: Unix time at which this was true, in whole hours, so that an idle environment's record stays the same.
         metadata_keys: The metadata keys the counts are split by.
+        max_label_values: The most values of each that are kept.
         label_values: The values kept of each.
         lookback: The configured ``history.lookback`` in seconds.
         traversed_at: Unix time of the last whole reading.
@@ -57,6 +61,7 @@ class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
     environment_id: str
     saved_at: float
     metadata_keys: tuple[str, ...]
+    max_label_values: int
     label_values: dict[str, list[str]]
     lookback: float | None
     traversed_at: float | None
@@ -67,6 +72,7 @@ class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
     origin: str | None
     since: float | None
     traversed: str | None
+    doubtful: list[str]
     complete: bool
     next_rank: int
 
@@ -79,7 +85,7 @@ class _Header(msgspec.Struct, frozen=True):
 
 def record_lifecycle(lifecycle: Lifecycle) -> LifecycleRecord:
     """A lifecycle as it is written."""
-    histograms = {name: getattr(lifecycle, name) for name in ("wait", "startup", "run", "drain")}
+    histograms = {name: getattr(lifecycle, name) for name in HISTOGRAMS}
     return LifecycleRecord(
         *(lifecycle.created, lifecycle.stopped, lifecycle.requeued, lifecycle.vanished),
         {name: (list(histogram.counts), histogram.sum) for name, histogram in histograms.items()},
@@ -90,8 +96,10 @@ def restore_lifecycle(record: LifecycleRecord) -> Lifecycle:
     """A lifecycle as it was written.
 
     Raises:
-        ValueError: The histograms have other buckets than this version's.
+        ValueError: There are other histograms, or other buckets, than this version's.
     """
+    if set(record.histograms) != set(HISTOGRAMS):
+        raise ValueError("it has other histograms")
     lifecycle = Lifecycle(record.created, record.stopped, record.requeued, record.vanished)
     for name, (counts, total) in record.histograms.items():
         setattr(lifecycle, name, Histogram(counts=counts, sum=total))
@@ -109,6 +117,7 @@ def restore_ledger(record: EnvironmentRecord) -> Ledger:
         since=record.since,
         complete=record.complete,
         traversed=record.traversed,
+        doubtful=set(record.doubtful),
         next_rank=record.next_rank,
     )
 
@@ -116,16 +125,21 @@ def restore_ledger(record: EnvironmentRecord) -> Ledger:
 class Checkpoint:
     """The file, and what is known of environments, watched at the moment or not.
 
+    Args:
+        path: Where the file is.
+        now: Unix time on this machine's clock.
+
     Attributes:
         path: Where the file is.
         usable: Whether it may be written: not if one is there that can neither be read nor set aside.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
         self.path = path
         self.usable = True
         self._records: dict[tuple[str, str], EnvironmentRecord] = {}
-        self._newest: _Header | None = None
+        self._now = now
+        self._written = b""
 
     def load(self) -> None:
         """Read the file; one that cannot be used is set aside with a warning."""
@@ -142,10 +156,7 @@ class Checkpoint:
         except ValueError as error:
             self._set_aside(str(error))
             return
-        now = time.time()
-        self._records = {
-            (record.base_url, record.environment_id): record for record in records if now - record.saved_at <= KEPT_FOR
-        }
+        self._records = {(record.base_url, record.environment_id): record for record in records}
         log.info("checkpoint read", path=str(self.path), environments=len(self._records))
 
     def known(self, base_url: str, environment_id: str) -> EnvironmentRecord | None:
@@ -162,14 +173,15 @@ class Checkpoint:
         Args:
             current: The environments watched now; what is known of others stays.
         """
-        for record in current:
-            self.keep(record)
-        body = msgspec.json.encode(list(self._records.values()))
-        header = _Header(FORMAT, VERSION, zlib.crc32(body))
-        if header == self._newest or not self.usable:
+        if not self.usable:
             return None
-        self._newest = header
-        return msgspec.json.encode(header) + b"\n" + body
+        watched = {(record.base_url, record.environment_id): record for record in current}
+        oldest = self._now() - KEPT_FOR
+        others = {key: record for key, record in self._records.items() if record.saved_at >= oldest}
+        self._records = others | watched
+        body = msgspec.json.encode(list(self._records.values()))
+        header = msgspec.json.encode(_Header(FORMAT, VERSION, zlib.crc32(body)))
+        return header + b"\n" + body if header != self._written else None
 
     def write(self, content: bytes) -> None:
         """Replace the file as a whole, and see to it that it is on the disk.
@@ -192,9 +204,10 @@ class Checkpoint:
             os.fsync(directory)
         finally:
             os.close(directory)
+        self._written = content.partition(b"\n")[0]
 
     def _set_aside(self, why: str) -> None:
-        aside = self.path.with_name(f"{self.path.name}.set-aside-{int(time.time())}")
+        aside = self.path.with_name(f"{self.path.name}.set-aside-{int(self._now())}")
         try:
             self.path.rename(aside)
         except OSError as error:
@@ -213,7 +226,7 @@ def _decode(content: bytes) -> list[EnvironmentRecord]:
     first, _, body = content.partition(b"\n")
     try:
         header = msgspec.json.decode(first, type=_Header)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise ValueError("it is no checkpoint of this exporter") from None
     if header.format != FORMAT:
         raise ValueError("it is no checkpoint of this exporter")
@@ -225,6 +238,6 @@ def _decode(content: bytes) -> list[EnvironmentRecord]:
         records = msgspec.json.decode(body, type=list[EnvironmentRecord])
         for record in records:
             restore_lifecycle(record.lifecycle)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"its content does not fit this version: {error}") from None
     return records

@@ -61,10 +61,7 @@ class Account:
         """Watch exactly these environments; those watched already keep what is known of them."""
         for environment_id in self.trackers.keys() - names.keys():
             log.info("no longer watched", account=self.settings.name, environment=environment_id)
-            tracker = self.trackers.pop(environment_id)
-            if self._checkpoint is not None:
-                self._checkpoint.keep(tracker.record())
-            closing = asyncio.create_task(tracker.close())
+            closing = asyncio.create_task(self._let_go(self.trackers.pop(environment_id)))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
         trackers = {}
@@ -76,6 +73,12 @@ class Account:
             trackers[environment_id] = self.trackers[environment_id]
             trackers[environment_id].environment = identity
         self.trackers = trackers
+
+    async def _let_go(self, tracker: Tracker) -> None:
+        """Stop watching an environment, and keep what is known of it when nothing can change that any more."""
+        await tracker.close()
+        if self._checkpoint is not None:
+            self._checkpoint.keep(tracker.record())
 
     def _tracker(self, identity: EnvironmentIdentity) -> Tracker:
         record = None
@@ -114,7 +117,7 @@ class Fleet:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._tracking = tracking
-        self._checkpoint = Checkpoint(tracking.checkpoint) if tracking.checkpoint is not None else None
+        self._checkpoint = Checkpoint(tracking.checkpoint, now) if tracking.checkpoint is not None else None
         self._accounts = [
             Account(account, tracking, self._checkpoint, now=now, transport=transport) for account in accounts
         ]

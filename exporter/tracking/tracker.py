@@ -125,6 +125,7 @@ class Tracker:
             environment_id=self.environment.id,
             saved_at=self._now() // 3600 * 3600,
             metadata_keys=self._settings.metadata_keys,
+            max_label_values=self._settings.max_label_values,
             label_values=self.labeller.known,
             lookback=self._settings.lookback,
             traversed_at=self.traversed_at,
@@ -135,20 +136,24 @@ class Tracker:
             origin=ledger.origin,
             since=ledger.since,
             traversed=ledger.traversed,
+            doubtful=sorted(ledger.doubtful),
             complete=ledger.complete,
             next_rank=ledger.next_rank,
         )
 
     def _restore(self, record: EnvironmentRecord) -> None:
         """Go on where an earlier run stopped; counts that were made by other rules are made anew."""
-        same_keys = record.metadata_keys == self._settings.metadata_keys
-        if same_keys and record.lookback == self._settings.lookback:
+        settings = self._settings
+        same_labels = record.metadata_keys == settings.metadata_keys and (
+            not settings.metadata_keys or record.max_label_values == settings.max_label_values
+        )
+        if same_labels and record.lookback == settings.lookback:
             self.ledger = restore_ledger(record)
             self.traversed_at = record.traversed_at
-            self.labeller = Labeller(self._settings.metadata_keys, self._settings.max_label_values, record.label_values)
+            self.labeller = Labeller(settings.metadata_keys, settings.max_label_values, record.label_values)
         else:
             self.ledger.lifecycle = restore_lifecycle(record.lifecycle)
-            why = "metadata_labels have changed" if not same_keys else "lookback has changed"
+            why = "lookback has changed" if same_labels else "metadata_labels or max_label_values have changed"
             log.info("the whole list is read again", environment=self.environment.id, why=why)
 
     async def close(self) -> None:
