@@ -211,9 +211,9 @@ class Ledger:
     def _update(self, known: LiveItem, sighting: Sighting) -> None:
         item = sighting.item
         if self.complete:
-            known.counted = int(self.lifecycle.changed(known.seen, item, Counted(known.counted)))
+            known.counted = self.lifecycle.changed(known.seen, item, known.counted)
         else:
-            known.counted |= int(Lifecycle.past(item))
+            known.counted |= Lifecycle.past(item)
         known.seen = item
         if sighting.before != UNKNOWN:
             known.before = sighting.before
@@ -226,7 +226,7 @@ class Ledger:
         counted = self.lifecycle.appeared(item) if self.complete else Lifecycle.past(item)
         self.history.append(item.id, None if item.live else item.labels)
         if item.live:
-            self.live[item.id] = LiveItem(item, self.next_rank, sighting.before, int(counted))
+            self.live[item.id] = LiveItem(item, self.next_rank, sighting.before, counted)
         self.next_rank += 1
         self.recent = [*self.recent, item.id][-(OVERLAP + 1) :]
 
@@ -242,11 +242,11 @@ class Ledger:
         position = bisect_left(self.recent, item.id, lo=1, key=lambda work_id: work_id or "")
         self.recent.insert(position, item.id)
 
-    def _place(self, sighting: Sighting, counted: Counted) -> None:
+    def _place(self, sighting: Sighting, counted: int) -> None:
         """Make an item live that lies between known ones."""
         following = self.live.following(sighting.item.id)
         rank = following.rank if following is not None else self.next_rank - 1
-        self.live[sighting.item.id] = LiveItem(sighting.item, rank, sighting.before, int(counted))
+        self.live[sighting.item.id] = LiveItem(sighting.item, rank, sighting.before, counted)
 
     def _vanish(self, work_id: str) -> None:
         if self.live.pop(work_id, None) is not None and self.complete:

@@ -67,7 +67,7 @@ class Range:
                 self.history.append(item.id, None if seen.live else ())
                 if seen.live:
                     before = self.last[-1] if self.last else None
-                    self.live.append(LiveItem(seen, self.size, before, int(Lifecycle.past(seen))))
+                    self.live.append(LiveItem(seen, self.size, before, Lifecycle.past(seen)))
                 self.first = self.first or item.id
                 self.last.append(item.id)
                 self.size += 1
