@@ -70,6 +70,7 @@ class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
     live: list[LiveItem]
     recent: list[str | None]
     origin: str | None
+    foothold: str | None
     since: float | None
     traversed: str | None
     doubtful: list[str]
@@ -114,6 +115,7 @@ def restore_ledger(record: EnvironmentRecord) -> Ledger:
         lifecycle=restore_lifecycle(record.lifecycle),
         recent=list(record.recent),
         origin=record.origin,
+        foothold=record.foothold,
         since=record.since,
         complete=record.complete,
         traversed=record.traversed,

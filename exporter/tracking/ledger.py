@@ -57,6 +57,8 @@ class Ledger:
         lifecycle: Counters since the watch began.
         recent: The end of the list: an ID to read on from (None for the start of the list), then every ID after it.
         origin: The ID after which this ledger begins (``history.lookback``), or None for the start of the list.
+        foothold: An ID a little before ``origin``, from which a page shows ``origin`` itself; None for the start of the
+            list.
         since: The unix time that ``origin`` was found for, or None.
         next_rank: The rank that the next new item will have.
         complete: Whether the whole list has been read once, so that numbers may be shown and events counted.
@@ -70,6 +72,7 @@ class Ledger:
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     recent: list[str | None] = field(default_factory=lambda: [None])
     origin: str | None = None
+    foothold: str | None = None
     since: float | None = None
     complete: bool = False
     traversed: str | None = None
@@ -93,6 +96,13 @@ class Ledger:
     def last(self) -> str | None:
         """The last ID of the list as far as it is known."""
         return self.recent[-1]
+
+    def cursors(self, after: str | None) -> list[str | None]:
+        """What to tell the API so as to read on after an ID, best first.
+
+        Nothing may follow where the ledger begins, and what stands before may be deleted as time goes by.
+        """
+        return [after] if after is None or after != self.origin else [self.foothold, after, None]
 
     def known(self, work_id: str) -> bool:
         """Whether this very ID is remembered, so that seeing it again shows where in the list a reading is."""

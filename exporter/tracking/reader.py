@@ -204,7 +204,7 @@ class Reader:
             beyond: … where those up to this ID do not count.
             everything: Whether every item is to be a sighting.
         """
-        walk = Walk(self._source, after)
+        walk = Walk(self._source, after, self._ledger.cursors(after))
         sightings: list[Sighting] = []
         ids: list[str] = []
         end = False

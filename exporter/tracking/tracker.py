@@ -134,6 +134,7 @@ class Tracker:
             live=list(ledger.live.values()),
             recent=ledger.recent,
             origin=ledger.origin,
+            foothold=ledger.foothold,
             since=ledger.since,
             traversed=ledger.traversed,
             doubtful=sorted(ledger.doubtful),
@@ -338,14 +339,15 @@ class Tracker:
         ledger = self.ledger
         origin = await find_origin(source, since)
         async with self._reading:
-            ledger.origin, ledger.since = origin, since
+            ledger.origin, ledger.foothold = (origin.id, origin.before) if origin is not None else (None, None)
+            ledger.since = since
             if not ledger.complete:
                 ledger.start_over()
             else:
                 if origin is not None:
-                    ledger.history.replace(None, origin, ())
-                ledger.traversed = origin
-        log.info("ignoring older work", environment=self.environment.id, before=since, after=origin)
+                    ledger.history.replace(None, origin.id, ())
+                ledger.traversed = ledger.origin
+        log.info("ignoring older work", environment=self.environment.id, before=since, after=ledger.origin)
 
     def _source(self, deadline: float, *, background: bool = False) -> Source:
         patience = self._api.settings.request_timeout

@@ -64,10 +64,10 @@ class Traversal:
         return ledger.traversed
 
     def _cursors(self) -> list[str | None]:
-        """Earlier IDs from which the list can be read up to where the traversal stands."""
+        """IDs from which the list can be read on from where the traversal stands."""
         ledger = self._ledger
         anchors = [] if ledger.traversed is None else ledger.history.anchors_before(ledger.traversed)
-        return [*anchors, ledger.origin, None]
+        return [*ledger.cursors(ledger.traversed), *anchors, *ledger.cursors(ledger.origin), None]
 
     def _sightings(self, page: Page, before: str | None) -> list[Sighting]:
         sightings = []

@@ -48,13 +48,14 @@ class Walk:
     Args:
         source: The environment's list.
         position: The ID after which to read; None for the start of the list.
-        cursors: What to tell the API instead of the position, if it does not know that: earlier IDs, best first.
+        cursors: What to tell the API, best first: the position, if nothing is given, or earlier IDs. None is the start
+            of the list.
     """
 
     def __init__(self, source: Source, position: str | None, cursors: Sequence[str | None] = ()) -> None:
         self.position = position
         self._source = source
-        self._cursors = [position, *cursors]
+        self._cursors = list(dict.fromkeys(cursors or [position]))
         self._reached = False
         self._not_before = 0.0
 
@@ -80,7 +81,7 @@ class Walk:
     def go_to(self, position: str | None, cursors: Sequence[str | None] = ()) -> None:
         """Read on from another position, for which the arguments are as for a new walk."""
         self.position = position
-        self._cursors = [position, *cursors]
+        self._cursors = list(dict.fromkeys(cursors or [position]))
         self._reached = False
 
     def _stand_after(self, ids: Sequence[str]) -> None:

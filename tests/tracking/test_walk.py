@@ -55,7 +55,7 @@ def test_the_next_best_cursor_leads_to_the_position(watch: Watch, manner: Any) -
     watched = filled(watch, options=Options(unknown_cursor=manner))
     known = listed(watched)
     watched.simulation.forget_cursors(watched.id, known[119])
-    walk = Walk(watched.source(), known[119], [known[60]])
+    walk = Walk(watched.source(), known[119], [known[119], known[60]])
     assert ids(watched.run(to_the_end(walk))) == known[120:]
 
 
@@ -65,7 +65,7 @@ def test_a_position_that_no_cursor_leads_to_is_lost(watch: Watch, manner: Any) -
     known = listed(watched)
     watched.simulation.forget_cursors(watched.id, known[119], known[60])
     with pytest.raises(CursorLostError):
-        watched.run(Walk(watched.source(), known[119], [known[60]]).next())
+        watched.run(Walk(watched.source(), known[119], [known[119], known[60]]).next())
 
 
 def test_an_api_that_begins_anew_is_followed_for_a_few_pages(watch: Watch) -> None:
@@ -168,7 +168,7 @@ def test_an_end_after_a_cursor_is_not_believed_unless_something_is_shown(watch: 
 def test_an_end_is_believed_if_an_older_cursor_shows_the_position(watch: Watch) -> None:
     watched = filled(watch, 50)
     known = listed(watched)
-    page = watched.run(Walk(watched.source(), known[-1], [known[10]]).next())
+    page = watched.run(Walk(watched.source(), known[-1], [known[-1], known[10]]).next())
     assert page.end
     assert not page.items
 
