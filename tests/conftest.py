@@ -1,18 +1,37 @@
-"""What every test can use: programs of the operating system, and free ports."""
+"""What every test can use: programs of the operating system, and linters built with Go."""
 
 import os
 import shutil
 
 import pytest
 
+MANDATORY = bool(os.environ.get("REQUIRE_PROGRAMS"))
+"""Whether a missing program of the operating system is a failure, and nothing may be skipped."""
+
 
 @pytest.fixture(autouse=True)
 def _needed_programs(request: pytest.FixtureRequest) -> None:
     """Skip a test whose program is missing, with the reason; fail instead where REQUIRE_PROGRAMS is set."""
-    for marker in request.node.iter_markers("program"):
-        for name in marker.args:
-            if shutil.which(name) is None:
-                reason = f"{name} is not installed on this machine"
-                if os.environ.get("REQUIRE_PROGRAMS"):
-                    pytest.fail(reason)
-                pytest.skip(reason)
+    for name in _named(request.node, "program"):
+        if shutil.which(name) is None:
+            reason = f"{name} is not installed on this machine"
+            if MANDATORY:
+                pytest.fail(reason)
+            pytest.skip(reason)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the checks of linters that are not at hand: no distribution has them, so they cannot be required."""
+    left_out = [item for item in items if any(shutil.which(name) is None for name in _named(item, "linter"))]
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+        names = sorted({name for item in left_out for name in _named(item, "linter")})
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line(f"left out, as they are not installed on this machine: {', '.join(names)}")
+
+
+def _named(node: pytest.Item, marker: str) -> list[str]:
+    """The programs that a test's markers of this kind name."""
+    return [str(name) for found in node.iter_markers(marker) for name in found.args]

@@ -10,7 +10,7 @@ IMPORTABLE = sorted((ROOT / "grafana" / "import").glob("*.json"))
 
 
 @pytest.mark.parametrize("file", [*FILES, *IMPORTABLE], ids=lambda file: f"{file.parent.name}/{file.stem}")
-@pytest.mark.program("dashboard-linter")
+@pytest.mark.linter("dashboard-linter")
 def test_grafanas_own_linter_has_nothing_to_say(file: Path) -> None:
     linter = shutil.which("dashboard-linter")
     assert linter

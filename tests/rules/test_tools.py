@@ -1,7 +1,6 @@
 """The tools of Prometheus accept what is written for them."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -76,13 +75,9 @@ def test_the_scrape_timeout_fits_into_the_interval() -> None:
     assert (job["scrape_interval"], job["scrape_timeout"]) == ("15s", "10s")
 
 
+@pytest.mark.linter("pint")
 def test_pint_finds_nothing() -> None:
-    # Built with Go, where that is at hand, so not among the programs that continuous integration must have.
-    pint = shutil.which("pint")
-    if pint is None:
-        pytest.skip("pint is not installed on this machine")
-
-    outcome = run(pint, "--offline", "--no-color", "--log-level=WARN", "lint", "--min-severity=info", RULES)
+    outcome = run("pint", "--offline", "--no-color", "--log-level=WARN", "lint", "--min-severity=info", RULES)
 
     # pint succeeds in spite of mere warnings, so its silence is the proof.
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
