@@ -1,5 +1,6 @@
 """What happened to work items since the watch began: counters and durations, each item once."""
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -97,7 +98,10 @@ def _observe(histogram: Histogram, item: Observation, start: float | None, end: 
     if start is None or end is None:
         return
     value = max(0.0, end - start)
-    histogram.observe(value, Example(_exemplar(item), value, end))
+    former = histogram.examples.get(bisect_left(histogram.bounds, value))
+    # Items come in the order of the list, not of these moments; and Prometheus refuses exemplars older than the last.
+    newer = former is None or former.timestamp <= end
+    histogram.observe(value, Example(_exemplar(item), value, end) if newer else None)
 
 
 def _exemplar(item: Observation) -> dict[str, str]:

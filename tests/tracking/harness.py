@@ -184,6 +184,8 @@ class Watched:
 
     async def _traverse(self) -> None:
         await self.tracker._start_traversal()
+        if self.tracker._refresh is not None:  # it may have begun as the traversal ended
+            await self.tracker._refresh
 
 
 def _call(request: httpx.Request) -> tuple[str, str | None]:
