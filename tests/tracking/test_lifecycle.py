@@ -115,7 +115,7 @@ class Lives:
             case "active" | "starting" if dice > 0.95 or (item.state == "active" and dice < 0.7):
                 keep = self.chance.random() < 0.5
                 cleared = {} if keep else {"acknowledged_at": None, "started_at": None, "latest_heartbeat_at": None}
-                force(self.watched.id, work_id, "queued", **cleared)  # type: ignore[arg-type]
+                force(self.watched.id, work_id, "queued", **cleared)
             case _:
                 force(self.watched.id, work_id, "stopped", stopped_at=now)
                 return False
