@@ -64,6 +64,9 @@ class Discovery:
         except APIError as error:
             self.up, self.error = False, str(error)
             log.warning("discovery failed; known environments stay", account=self._account.name, error=self.error)
+        except Exception as error:
+            self.up, self.error = False, f"{type(error).__name__}: {error}"
+            log.exception("discovery failed: this is a defect of the exporter", account=self._account.name)
         else:
             self.up, self.error = True, None
             self._tell(selected(found, self._account))
