@@ -1,8 +1,10 @@
 """One work item as it was read, reduced to what is measured."""
 
+from sys import intern
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from exporter.api.types import WorkItem, unix
 
@@ -63,20 +65,30 @@ class Observation(msgspec.Struct, frozen=True, gc=False, array_like=True):
         return next((time for time in (self.heartbeat, self.started, self.acknowledged) if time is not None), None)
 
 
-def observe(item: WorkItem, labels: Labels, read_at: float) -> Observation:
-    """Reduce a decoded item, read at ``read_at``, to what is measured."""
+def observe(item: WorkItem, labels: Labels, read_at: float, known: Observation | None = None) -> Observation:
+    """Reduce a decoded item to what is measured.
+
+    Args:
+        item: The item.
+        labels: Its label values.
+        read_at: When it was read.
+        known: An earlier observation of it; what has not changed since is then in memory only once.
+    """
     times = (
         *(item.created_at, item.acknowledged_at, item.started_at),
         *(item.latest_heartbeat_at, item.stop_requested_at, item.stopped_at),
     )
-    return Observation(
+    fresh = Observation(
         item.id,
-        item.state,
+        intern(item.state),
         labels,
         read_at,
         item.session_id,
         *(None if time is None else unix(time) for time in times),
     )
+    if known is None:
+        return fresh
+    return Observation(*(old if old == new else new for old, new in zip(astuple(known), astuple(fresh), strict=True)))
 
 
 class Labeller:

@@ -6,9 +6,10 @@ from typing import Any
 
 from exporter.api.client import PAGE_SIZE
 from exporter.api.errors import InvalidResponse, NotFound
+from exporter.api.types import WorkItem
 from exporter.tracking.ledger import Ledger, Reading, Sighting
 from exporter.tracking.live import UNKNOWN, LiveItem
-from exporter.tracking.observation import STOPPED, Labeller, observe
+from exporter.tracking.observation import STOPPED, Labeller, Observation, observe
 from exporter.tracking.planner import plan
 from exporter.tracking.source import Source
 from exporter.tracking.walk import CursorLostError, Walk
@@ -150,8 +151,11 @@ class Reader:
         item = answer.value
         if item.id != work_id:
             raise InvalidResponse(f"asked for {work_id}, got another item", endpoint="get")
-        seen = observe(item, self._labeller.labels(item.metadata), answer.read_at)
-        self._single.append(Sighting(seen, UNKNOWN))
+        self._single.append(Sighting(self._observe(item, answer.read_at), UNKNOWN))
+
+    def _observe(self, item: WorkItem, read_at: float) -> Observation:
+        known = self._ledger.live.get(item.id)
+        return observe(item, self._labeller.labels(item.metadata), read_at, None if known is None else known.seen)
 
     # -- pieces of the list -------------------------------------------------------------------------------------------
 
@@ -212,10 +216,12 @@ class Reader:
         while pages < max_pages and not end and not (through is not None and ids and ids[-1] >= through):
             page = await walk.next()
             for item in page.items:
-                if everything or self._ledger.interesting(item.id, item.state != STOPPED):
-                    seen = observe(item, self._labeller.labels(item.metadata), page.read_at)
+                work_id = item.id
+                if everything or self._ledger.interesting(work_id, item.state != STOPPED):
+                    seen = self._observe(item, page.read_at)
                     sightings.append(Sighting(seen, ids[-1] if ids else after))
-                ids.append(item.id)
+                    work_id = seen.id
+                ids.append(work_id)
             end = page.end
             pages += beyond is None or (bool(ids) and ids[-1] > beyond)
         return Reading(after, None if end else ids[-1], sightings, ids)

@@ -219,6 +219,7 @@ class Tracker:
             except TailLostError:
                 self._start_traversal()
                 raise
+            await asyncio.sleep(0)  # with a large backlog reading it in took a while, and so will summing it up
             return queue_of(self.ledger, len(self._settings.metadata_keys))
 
     async def _first_traversal(self, stats: asyncio.Task[Stats | None], deadline: float) -> None:
