@@ -13,7 +13,7 @@ import msgspec
 from benchmarks.backlog import endure
 from benchmarks.layout import Layout
 from benchmarks.limits import verdicts
-from benchmarks.measure import Effort, compare
+from benchmarks.measure import Effort, compare, start
 from benchmarks.report import insert, report
 from benchmarks.results import Results
 
@@ -28,6 +28,7 @@ class Scale:
         live_items: That length.
         live_effort: How much to measure there, where some refreshes take long.
         environments: How many environments there are where there are many.
+        start: Length of the list that is read for the first time at the default pace.
         backlog: Items that are live at once.
         interval: Seconds between two scrapes of the backlog.
         backlog_scrapes: How many.
@@ -39,6 +40,7 @@ class Scale:
     live_items: int
     live_effort: Effort
     environments: int
+    start: int
     backlog: int
     interval: float
     backlog_scrapes: int
@@ -58,6 +60,7 @@ FULL = Scale(
     live_items=100_000,
     live_effort=replace(_EFFORT, scrapes=5, peer_whole=10_000, peer_pages=100),
     environments=100,
+    start=100_000,
     backlog=100_000,
     interval=15.0,
     backlog_scrapes=8,
@@ -70,6 +73,7 @@ QUICK = Scale(
     live_items=10_000,
     live_effort=_QUICK,
     environments=10,
+    start=2_000,
     backlog=2_000,
     interval=0.5,
     backlog_scrapes=4,
@@ -96,6 +100,11 @@ def _measure_environments(scale: Scale, results: Results) -> None:
     [results.environments] = compare([layouts], effort)
 
 
+def _measure_starts(scale: Scale, results: Results) -> None:
+    layouts = [Layout("start", scale.start, 60, 6, any_cursor=any_cursor) for any_cursor in (True, False)]
+    results.starts = [start(layout, LATENCY) for layout in layouts]
+
+
 def _measure_backlog(scale: Scale, results: Results) -> None:
     results.backlog = endure(scale.backlog, latency=LATENCY, interval=scale.interval, scrapes=scale.backlog_scrapes)
 
@@ -105,6 +114,7 @@ CASES: dict[str, Callable[[Scale, Results], None]] = {
     "live": _measure_live,
     "idle": _measure_idle,
     "environments": _measure_environments,
+    "starts": _measure_starts,
     "backlog": _measure_backlog,
 }
 
@@ -148,13 +158,13 @@ def main(
         effort=_adjusted(scale.effort, scrapes, peer_pages),
         live_effort=_adjusted(scale.live_effort, scrapes, peer_pages),
     )
-    results, start = Results(), time.monotonic()
+    results, begun = Results(), time.monotonic()
     for name, measure in CASES.items():
         if name in names:
-            click.echo(f"{time.monotonic() - start:6.0f} s  {name} …", err=True)
+            click.echo(f"{time.monotonic() - begun:6.0f} s  {name} …", err=True)
             measure(scale, results)
     command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
-    text = report(results, command, time.monotonic() - start)
+    text = report(results, command, time.monotonic() - begun)
     click.echo(text)
     if data is not None:
         data.write_bytes(msgspec.json.encode(results))

@@ -18,12 +18,14 @@ class Layout:
         items: Items in the list, live ones included.
         live: How many of them are not stopped.
         far: How many of those are anywhere in the list; the others are among the newest, two of three live.
+        any_cursor: Whether the API reads on from IDs that no item has, which is not documented; else it refuses them.
     """
 
     name: str
     items: int
     live: int
     far: int
+    any_cursor: bool = True
 
     def positions(self) -> list[int]:
         """Where the live items stand, ascending from 0; those near the end are as near to it whatever ``items`` is."""

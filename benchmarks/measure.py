@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.layout import PAGE, Layout, fewest_windows
 from benchmarks.peer import Peer
 from benchmarks.program import Exporter, Scrape, configuration
-from benchmarks.results import Comparison, Cost, FirstTraversal, Pager, Restart
+from benchmarks.results import Comparison, Cost, FirstTraversal, Pager, Restart, Start
 from benchmarks.service import DEFAULT_TOKEN, Environment, Service
 from benchmarks.usage import cpu_seconds, memory
 
@@ -107,12 +107,29 @@ def compare(populations: Sequence[Sequence[Layout]], effort: Effort) -> list[Com
     ]
 
 
-def traverse(service: Service, environments: Sequence[Environment], directory: Path) -> FirstTraversal:
-    """Let the exporter read everything for the first time, as fast as it can, and leave a checkpoint."""
-    service.answer_after(0)
+def start(layout: Layout, latency: float) -> Start:
+    """Let the exporter read a list for the first time at the default pace."""
+    with Service(layout) as service, tempfile.TemporaryDirectory() as directory:
+        first = traverse(service, service.environments, Path(directory), hasty=False, latency=latency)
+    return Start(layout.items, latency, layout.any_cursor, first)
+
+
+def traverse(
+    service: Service, environments: Sequence[Environment], directory: Path, *, hasty: bool = True, latency: float = 0.0
+) -> FirstTraversal:
+    """Let the exporter read everything for the first time, and leave a checkpoint.
+
+    Args:
+        service: The API.
+        environments: What to read.
+        directory: Where to leave the checkpoint.
+        hasty: Whether as fast as it can, not at the default pace.
+        latency: Seconds by which the API's answers are held back.
+    """
+    service.answer_after(latency)
     service.forget_requests()
     checkpoint = directory / "checkpoint"
-    with Exporter(configuration(service.base_url, environments, checkpoint, hasty=True), directory) as exporter:
+    with Exporter(configuration(service.base_url, environments, checkpoint, hasty=hasty), directory) as exporter:
         while not shows_truth(exporter.scrape(FOREVER), environments):
             pass
         seconds, cpu, used = time.monotonic() - exporter.started, cpu_seconds(exporter.pid), memory(exporter.pid)

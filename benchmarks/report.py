@@ -5,7 +5,7 @@ import platform
 from collections.abc import Iterable, Sequence
 
 from benchmarks.limits import MIB, verdicts
-from benchmarks.results import Backlog, Comparison, Cost, Results
+from benchmarks.results import Backlog, Comparison, Cost, Results, Start
 from benchmarks.usage import Memory
 
 BEGIN = "<!-- figures: begin (written by the command below; change nothing here by hand) -->"
@@ -26,6 +26,8 @@ def report(results: Results, command: str, seconds: float) -> str:
         live = results.histories[0].live
         parts += [f"### A longer history, {live} live items", _comparisons(results.histories, "items")]
         parts += ["### The first traversal, and memory", _sizes(results.histories)]
+    if results.starts:
+        parts += ["### A first start at the default pace", _starts(results.starts)]
     if results.live:
         parts += [f"### More live items, {results.live[0].items:,} items", _comparisons(results.live, "live")]
     others = [each for each in (results.idle, results.environments) if each is not None]
@@ -121,6 +123,22 @@ def _sizes(comparisons: Iterable[Comparison]) -> str:
         for each in comparisons
     ]
     return _table(header, rows)
+
+
+def _starts(starts: Iterable[Start]) -> str:
+    rows = [
+        [
+            f"{each.items:,}",
+            f"{each.latency * 1000:g} ms",
+            "reads on from it" if each.any_cursor else "refuses it",
+            f"{each.first.requests:,}",
+            _seconds(each.first.seconds),
+            f"{each.first.requests / each.first.seconds:.1f}",
+        ]
+        for each in starts
+    ]
+    header = ["items", "a request takes", "an ID that no item has: the API", "requests", "complete after"]
+    return _table([*header, "requests a second"], rows)
 
 
 def _others(comparisons: Iterable[Comparison]) -> str:

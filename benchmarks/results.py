@@ -30,7 +30,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class FirstTraversal:
-    """The one reading of the whole list, done without the pace that the API asks for.
+    """The one reading of the whole list.
 
     Attributes:
         requests: Requests to the API.
@@ -45,6 +45,23 @@ class FirstTraversal:
     cpu: float
     memory: Memory
     checkpoint: int
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A first start at the default pace.
+
+    Attributes:
+        items: Items in the list.
+        latency: Seconds by which the API's answers were held back.
+        any_cursor: Whether the API reads on from IDs that no item has.
+        first: The first traversal.
+    """
+
+    items: int
+    latency: float
+    any_cursor: bool
+    first: FirstTraversal
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +104,7 @@ class Comparison:
         live: Live ones among them.
         far: Live ones anywhere in the list; the others are near its end.
         fewest: The fewest pages that show all live items of an environment.
-        first: The exporter's first traversal.
+        first: The exporter's first traversal, without the pace that the API asks for.
         restart: Its restart after that.
         costs: Its scrapes after that at the default pace, one for each latency.
         memory: Of the restarted process, at the end.
@@ -150,6 +167,7 @@ class Results:
         live: By number of live items, in the same list.
         idle: An environment without live items.
         environments: Many environments.
+        starts: First starts at the default pace.
         backlog: A large backlog.
     """
 
@@ -157,4 +175,5 @@ class Results:
     live: list[Comparison] = field(default_factory=list)
     idle: Comparison | None = None
     environments: Comparison | None = None
+    starts: list[Start] = field(default_factory=list)
     backlog: Backlog | None = None

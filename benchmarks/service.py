@@ -11,7 +11,7 @@ import msgspec
 
 from benchmarks.child import Child, answer
 from benchmarks.layout import Layout
-from exporter.simulator import DEFAULT_TOKEN, Simulation, SimulatorThread, Times
+from exporter.simulator import DEFAULT_TOKEN, Options, Simulation, SimulatorThread, Times
 
 STATES = ("queued", "queued", "active", "active", "starting", "stopping")
 """The states of live items, by their share."""
@@ -106,7 +106,8 @@ class Service:
 
 def populate(simulation: Simulation, layout: Layout) -> Environment:
     """Make an environment of a layout."""
-    environment_id = simulation.create_environment(layout.name)
+    options = Options(unknown_cursor="compare" if layout.any_cursor else "not_found")
+    environment_id = simulation.create_environment(layout.name, options=options)
     simulation.create_history(environment_id, layout.items, metadata=METADATA)
     positions = layout.positions()
     randomness = random.Random(layout.name)
