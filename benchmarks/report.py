@@ -57,7 +57,7 @@ def insert(document: str, text: str) -> str:
 
 def _machine(command: str, seconds: float) -> str:
     return (
-        f"Made in {seconds / 60:.0f} min by `{command}` with {platform.python_implementation()} "
+        f"Made in {_seconds(seconds)} by `{command}` with {platform.python_implementation()} "
         f"{platform.python_version()} on {platform.system()}, {platform.machine()}, {os.cpu_count()} cores."
     )
 
