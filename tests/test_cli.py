@@ -405,6 +405,79 @@ class TestServe:
         assert "must-never-be-shown" not in "".join((*pages, started.out, started.err))
 
 
+class TestReload:
+    """The configuration is loaded again by `POST /-/reload` and by SIGHUP."""
+
+    @pytest.fixture
+    def file(self, tmp_path: Path, api: str) -> Path:
+        file = tmp_path / "config.yaml"
+        file.write_text(f"accounts: [{{base_url: '{api}', token_env: QODER_PAT}}]\nscrape: {{min_interval: 0s}}\n")
+        return file
+
+    @pytest.fixture
+    def base(self, start: Callable[..., Running], file: Path) -> Iterator[tuple[str, Running]]:
+        arguments = ["--config.file", str(file), "--web.listen-address", "127.0.0.1:0"]
+        started = start(*arguments, environ={"QODER_PAT": TOKEN})
+        address = serving(started)
+        eventually(lambda: get(f"{address}/-/ready").status_code == 200 or None)
+        yield address, started
+        assert started.process.poll() is None
+        assert started.stop() == 0
+
+    def value(self, base: str, name: str) -> float:
+        return sum(sample.value for sample in samples(get(f"{base}/metrics").text) if sample.name == name)
+
+    def test_a_new_configuration_takes_over_what_is_known(
+        self, base: tuple[str, Running], file: Path, simulation: Simulation
+    ) -> None:
+        address, _ = base
+        assert items(get(f"{address}/metrics").text) == true_items(simulation)
+        gpu = next(iter(simulation.environments))
+        simulation.create_work(gpu)
+        assert self.value(address, "qoder_work_created_total") == 1
+        file.write_text(file.read_text().replace("QODER_PAT}", "QODER_PAT, discovery: {include: [gpu]}}"))
+        simulation.traffic.reset()
+        assert httpx.post(f"{address}/-/reload", timeout=PATIENCE).text == "Loaded.\n"
+        shown = get(f"{address}/metrics").text
+        assert items(shown) == {key: count for key, count in true_items(simulation).items() if key[0] == gpu}
+        assert self.value(address, "qoder_work_created_total") == 1
+        assert simulation.traffic.requests("list") <= 6, "the list is not read again as a whole"
+
+    def test_a_mistake_is_named_and_the_old_configuration_stays(
+        self, base: tuple[str, Running], file: Path, simulation: Simulation
+    ) -> None:
+        address, _ = base
+        loaded_at = self.value(address, "qoder_exporter_config_last_reload_success_timestamp_seconds")
+        good = file.read_text()
+        file.write_text(good.replace("min_interval", "min_intervall"))
+        answer = httpx.post(f"{address}/-/reload", timeout=PATIENCE)
+        assert answer.status_code == 500
+        assert "min_intervall" in answer.text
+        assert self.value(address, "qoder_exporter_config_last_reload_successful") == 0
+        assert self.value(address, "qoder_exporter_config_last_reload_success_timestamp_seconds") == loaded_at
+        assert items(get(f"{address}/metrics").text) == true_items(simulation)
+        file.write_text(good)
+        assert httpx.post(f"{address}/-/reload", timeout=PATIENCE).status_code == 200
+        assert self.value(address, "qoder_exporter_config_last_reload_successful") == 1
+        assert self.value(address, "qoder_exporter_config_last_reload_success_timestamp_seconds") > loaded_at
+
+    def test_sighup_loads_it_too(self, base: tuple[str, Running], file: Path) -> None:
+        address, started = base
+        file.write_text(file.read_text().replace("0s", "1s"))
+        started.process.send_signal(signal.SIGHUP)
+        started.wait_for("(configuration loaded)")
+        assert self.value(address, "qoder_exporter_config_last_reload_successful") == 1
+
+    def test_a_page_cannot_be_made_to_reload_by_a_link(self, base: tuple[str, Running]) -> None:
+        assert get(f"{base[0]}/-/reload").status_code == 405
+
+    def test_without_a_configuration_there_is_nothing_to_load(self, start: Callable[..., Running]) -> None:
+        started = start("demo", "--web.listen-address", "127.0.0.1:0")
+        address = started.wait_for(r"metrics +(http://[^/]+)/metrics")
+        answer = httpx.post(f"{address}/-/reload", timeout=PATIENCE)
+        assert (answer.status_code, answer.text) == (500, "there is no configuration that could be loaded again\n")
+
+
 class TestSimulate:
     def test_the_address_and_the_token_it_prints_are_good_for_once(self, start: Callable[..., Running]) -> None:
         started = start("simulate", "--simulator.listen-address=127.0.0.1:0", "--scenario=healthy", "--seed=7")

@@ -15,6 +15,7 @@ from exporter.cli import wiring
 from exporter.cli.collection import collect_once, failures
 from exporter.cli.failure import Failure
 from exporter.cli.flags import LOG, WEB, Flags, flag, takes
+from exporter.cli.reloading import Reloadable
 from exporter.cli.serving import serve
 from exporter.cli.simulation import Stage, demonstrate, takes_stage
 from exporter.cli.simulation import simulate as run_simulation
@@ -144,7 +145,7 @@ def _serve(flags: Flags) -> None:
         log.info("listening", address=str(Address(*sock.getsockname()[:2])), path=flags.web_telemetry_path)
 
     async def run() -> None:
-        await serve(wiring.make_fleet(config), sockets, wiring.web_settings(config, flags.web_telemetry_path))
+        await serve(Reloadable(lambda: load(flags.config_file), flags.web_telemetry_path), sockets)
 
     _run(run())
 

@@ -5,11 +5,12 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import structlog
 
 from exporter.tracking.fleet import Fleet
-from exporter.web.app import WebSettings, create_app
+from exporter.web.app import Exporter, create_app
 from exporter.web.server import Server
 
 CLOSE_SECONDS = 2
@@ -18,39 +19,52 @@ CLOSE_SECONDS = 2
 log = structlog.get_logger()
 
 
-async def serve(fleet: Fleet, sockets: Sequence[socket.socket], settings: WebSettings) -> None:
-    """Serve a fleet's metrics until SIGTERM or SIGINT; a second signal waits for nothing.
+class Served(Exporter, Protocol):
+    """What is served: its fleet is started and closed here."""
+
+    @property
+    def fleet(self) -> Fleet:
+        """The environments watched."""
+
+
+async def serve(served: Served, sockets: Sequence[socket.socket]) -> None:
+    """Serve metrics until SIGTERM or SIGINT; a second signal waits for nothing. SIGHUP loads the configuration again.
 
     Args:
-        fleet: What to show; started here, and closed at the end.
+        served: What to show.
         sockets: Where to listen; closed at the end.
-        settings: How to answer.
     """
-    server = Server(create_app(fleet, settings), sockets)
+    server = Server(create_app(served), sockets)
+    reloads: set[asyncio.Task[Sequence[str]]] = set()
 
     def stop() -> None:
         log.info("stopping")
-        fleet.interrupt()  # scrapes under way are answered at once, with what is known
+        served.fleet.interrupt()  # scrapes under way are answered at once, with what is known
         server.stop()
 
-    with on_signals(stop):
-        starting = asyncio.create_task(fleet.start())
+    def reload() -> None:
+        reloads.add(asyncio.create_task(served.reload()))
+
+    with on_signals(stop, signal.SIGTERM, signal.SIGINT), on_signals(reload, signal.SIGHUP):
+        starting = asyncio.create_task(served.fleet.start())
         starting.add_done_callback(lambda task: None if _went_well(task) else server.stop())
         try:
             await server.run_until_stopped()
         finally:
             starting.cancel()
-            await _close(fleet)
+            for task in reloads:
+                task.cancel()
+            await asyncio.gather(*reloads, return_exceptions=True)
+            await _close(served.fleet)
         with contextlib.suppress(asyncio.CancelledError):
             await starting
     log.info("stopped")
 
 
 @contextlib.contextmanager
-def on_signals(callback: Callable[[], None]) -> Iterator[None]:
-    """Call back at SIGTERM and SIGINT, inside this block."""
+def on_signals(callback: Callable[[], None], *numbers: signal.Signals) -> Iterator[None]:
+    """Call back at these signals, inside this block."""
     loop = asyncio.get_running_loop()
-    numbers = (signal.SIGTERM, signal.SIGINT)
     for number in numbers:
         loop.add_signal_handler(number, callback)
     try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,7 +19,7 @@ from exporter.cli.wiring import loaded_now
 from exporter.simulator import BASE_PATH, DEFAULT_TOKEN, SCENARIOS, play, set_up
 from exporter.tracking.fleet import Fleet
 from exporter.tracking.settings import AccountSettings, TrackingSettings
-from exporter.web.app import WebSettings
+from exporter.web.app import Unchanging, WebSettings
 from exporter.web.listen import Address, ListenError, explain, url
 
 
@@ -96,7 +97,7 @@ async def simulate(stage: Stage) -> None:
             f"Try: QODER_PAT={DEFAULT_TOKEN} QODER_BASE_URL={base_url} qoder-work-exporter once"
         )
         stopped = asyncio.Event()
-        with on_signals(stopped.set):
+        with on_signals(stopped.set, signal.SIGTERM, signal.SIGINT):
             await stopped.wait()
 
 
@@ -120,7 +121,8 @@ async def demonstrate(stage: Stage, sockets: Sequence[socket.socket], telemetry_
         )
         client = ClientSettings(base_url=base_url, token=SimulatedToken())
         fleet = Fleet([AccountSettings(name="demo", client=client)], TrackingSettings())
-        await serve(fleet, sockets, WebSettings(telemetry_path=telemetry_path, reload=loaded_now()))
+        settings = WebSettings(telemetry_path=telemetry_path, reload=loaded_now())
+        await serve(Unchanging(fleet, settings), sockets)
 
 
 @asynccontextmanager

@@ -2,19 +2,27 @@
 
 import re
 import time
+from collections.abc import Sequence
 
 from exporter.api.client import ClientSettings
 from exporter.api.token import EnvironmentToken, FileToken, TokenSource
 from exporter.config import Account, Config, Discovery
 from exporter.metrics.families import Reload
+from exporter.tracking.checkpoint import EnvironmentRecord
 from exporter.tracking.fleet import Fleet
 from exporter.tracking.settings import AccountSettings, DiscoverySettings, EnvironmentSettings, TrackingSettings
 from exporter.web.app import WebSettings
 
 
-def make_fleet(config: Config) -> Fleet:
-    """The fleet of everything that is configured; it belongs to the running event loop."""
-    return Fleet([account_settings(account) for account in config.accounts], tracking_settings(config))
+def make_fleet(config: Config, inherited: Sequence[EnvironmentRecord] = ()) -> Fleet:
+    """The fleet of everything that is configured; it belongs to the running event loop.
+
+    Args:
+        config: What is configured.
+        inherited: What an older fleet knows.
+    """
+    accounts = [account_settings(account) for account in config.accounts]
+    return Fleet(accounts, tracking_settings(config), inherited=inherited)
 
 
 def account_settings(account: Account) -> AccountSettings:

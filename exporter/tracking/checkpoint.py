@@ -124,6 +124,11 @@ def restore_ledger(record: EnvironmentRecord) -> Ledger:
     )
 
 
+def copied(record: EnvironmentRecord) -> EnvironmentRecord:
+    """A record that shares nothing with the ledger it was made of."""
+    return msgspec.json.decode(msgspec.json.encode(record), type=EnvironmentRecord)
+
+
 class Checkpoint:
     """The file, and what is known of environments, watched at the moment or not.
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -10,7 +10,7 @@ import httpx
 import structlog
 
 from exporter.api.client import WorkAPI
-from exporter.tracking.checkpoint import Checkpoint
+from exporter.tracking.checkpoint import Checkpoint, EnvironmentRecord, copied
 from exporter.tracking.discovery import Discovery
 from exporter.tracking.settings import AccountSettings, TrackingSettings
 from exporter.tracking.tracker import Tracker
@@ -26,6 +26,7 @@ class Account:
         self,
         settings: AccountSettings,
         tracking: TrackingSettings,
+        known: Callable[[str, str], EnvironmentRecord | None],
         checkpoint: Checkpoint | None,
         *,
         now: Callable[[], float] = time.time,
@@ -36,6 +37,7 @@ class Account:
         self.discovery = Discovery(settings, self.api, self._watch)
         self.trackers: dict[str, Tracker] = {}
         self._tracking = tracking
+        self._known = known
         self._checkpoint = checkpoint
         self._now = now
         self._closing: set[asyncio.Task[None]] = set()
@@ -81,15 +83,12 @@ class Account:
             self._checkpoint.keep(tracker.record())
 
     def _tracker(self, identity: EnvironmentIdentity) -> Tracker:
-        record = None
-        if self._checkpoint is not None:
-            record = self._checkpoint.known(self.api.settings.base_url, identity.id)
         return Tracker(
             identity,
             self.api,
             self._tracking,
             page_interval=self.settings.page_interval,
-            record=record,
+            record=self._known(self.api.settings.base_url, identity.id),
             now=self._now,
         )
 
@@ -104,6 +103,7 @@ class Fleet:
     Args:
         accounts: Where from.
         tracking: How.
+        inherited: What another fleet in this process knows, which is newer than any checkpoint.
         now: Unix time on this machine's clock.
         transport: Replaces the network, for tests.
     """
@@ -113,13 +113,16 @@ class Fleet:
         accounts: Sequence[AccountSettings],
         tracking: TrackingSettings,
         *,
+        inherited: Iterable[EnvironmentRecord] = (),
         now: Callable[[], float] = time.time,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._tracking = tracking
+        self._inherited = {(record.base_url, record.environment_id): record for record in inherited}
         self._checkpoint = Checkpoint(tracking.checkpoint, now) if tracking.checkpoint is not None else None
         self._accounts = [
-            Account(account, tracking, self._checkpoint, now=now, transport=transport) for account in accounts
+            Account(account, tracking, self._known, self._checkpoint, now=now, transport=transport)
+            for account in accounts
         ]
         self._started = asyncio.Event()
         self._interrupted = asyncio.Event()
@@ -171,6 +174,10 @@ class Fleet:
             metadata_keys=self._tracking.metadata_keys,
         )
 
+    def records(self) -> list[EnvironmentRecord]:
+        """What a fleet that takes over from this one must know, apart from what this one goes on to change."""
+        return [copied(tracker.record()) for tracker in self._trackers()]
+
     def interrupt(self) -> None:
         """Let every call of :meth:`collect` under way, and every later one, show at once what there is."""
         self._interrupted.set()
@@ -183,6 +190,13 @@ class Fleet:
         await asyncio.gather(*(account.close() for account in self._accounts))
         if self._checkpoint is not None and self._saving is not None:
             await self._save(self._checkpoint)
+
+    def _known(self, base_url: str, environment_id: str) -> EnvironmentRecord | None:
+        """What is known of an environment from before it was watched here."""
+        inherited = self._inherited.get((base_url, environment_id))
+        if inherited is not None or self._checkpoint is None:
+            return inherited
+        return self._checkpoint.known(base_url, environment_id)
 
     def _trackers(self) -> list[Tracker]:
         return [tracker for account in self._accounts for tracker in account.trackers.values()]

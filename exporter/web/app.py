@@ -1,7 +1,9 @@
 """The web application: metrics, health, readiness and the status page."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -15,7 +17,7 @@ from exporter.metrics.families import Reload
 from exporter.web import deadline, status
 from exporter.web.fleet import Fleet
 
-HEALTHY, READY = "/-/healthy", "/-/ready"
+HEALTHY, READY, RELOAD = "/-/healthy", "/-/ready", "/-/reload"
 
 _COMPRESSION_LEVEL = 4
 """Exposition text shrinks to a tenth at any level; the higher ones only cost a busy scrape more time."""
@@ -54,24 +56,50 @@ def check_telemetry_path(path: str) -> str:
     if not path.startswith("/"):
         raise ValueError(f"`{path}` does not begin with /")
     if path.startswith("/-/"):
-        raise ValueError(f"`{path}` is not free: /-/ is for health and readiness")
+        raise ValueError(f"`{path}` is not free: /-/ is for health, readiness and reloading")
     if any(character in "{}?#%" or not character.isprintable() or character.isspace() for character in path):
         raise ValueError(f"`{path}` has characters that a plain path does not have")
     return path
 
 
-def create_app(fleet: Fleet, settings: WebSettings) -> Starlette:
-    """Make the application that shows a fleet.
+AnyFleet = TypeVar("AnyFleet", bound=Fleet)
 
-    Args:
-        fleet: The environments watched.
-        settings: How to answer.
-    """
-    pages = _Pages(fleet, settings)
+
+class Exporter(Protocol):
+    """What the application serves. Both may be others after a reload, but for the telemetry path."""
+
+    @property
+    def fleet(self) -> Fleet:
+        """The environments watched."""
+
+    @property
+    def settings(self) -> WebSettings:
+        """How to answer."""
+
+    async def reload(self) -> Sequence[str]:
+        """Load the configuration again, and return why that failed, a line an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanging(Generic[AnyFleet]):
+    """An exporter without a configuration that could be loaded again."""
+
+    fleet: AnyFleet
+    settings: WebSettings
+
+    async def reload(self) -> Sequence[str]:
+        """There is nothing to load."""
+        return ["there is no configuration that could be loaded again"]
+
+
+def create_app(exporter: Exporter) -> Starlette:
+    """Make the application that shows a fleet."""
+    pages = _Pages(exporter)
     routes = [
-        Route(settings.telemetry_path, pages.metrics),
+        Route(exporter.settings.telemetry_path, pages.metrics),
         Route(HEALTHY, pages.healthy),
         Route(READY, pages.ready),
+        Route(RELOAD, pages.reload, methods=["POST"]),
         Route("/", pages.status),  # the metrics win where they are to be served here
     ]
     return Starlette(
@@ -85,34 +113,38 @@ def create_app(fleet: Fleet, settings: WebSettings) -> Starlette:
 class _Pages:
     """One method a route."""
 
-    fleet: Fleet
-    settings: WebSettings
+    exporter: Exporter
 
     async def metrics(self, request: Request) -> Response:
+        settings = self.exporter.settings
         try:
             seconds = deadline.budget(
-                request.headers.get(deadline.HEADER),
-                timeout=self.settings.timeout,
-                offset=self.settings.timeout_offset,
+                request.headers.get(deadline.HEADER), timeout=settings.timeout, offset=settings.timeout_offset
             )
         except deadline.BadTimeout as error:
             return PlainTextResponse(f"{error}\n", status_code=400)
-        view = await self.fleet.collect(asyncio.get_running_loop().time() + seconds)
-        body, content_type = encode(view, request.headers.get("Accept"), self.settings.reload)
+        view = await self.exporter.fleet.collect(asyncio.get_running_loop().time() + seconds)
+        body, content_type = encode(view, request.headers.get("Accept"), self.exporter.settings.reload)
         return Response(body, headers={"Content-Type": content_type})
 
     async def healthy(self, _request: Request) -> Response:
         return PlainTextResponse("Healthy.\n")
 
     async def ready(self, _request: Request) -> Response:
-        if self.fleet.ready:
+        if self.exporter.fleet.ready:
             return PlainTextResponse("Ready.\n")
         return PlainTextResponse("Not ready: the environments to watch are still being looked up.\n", status_code=503)
 
+    async def reload(self, _request: Request) -> Response:
+        if errors := await self.exporter.reload():
+            return PlainTextResponse("".join(f"{error}\n" for error in errors), status_code=500)
+        return PlainTextResponse("Loaded.\n")
+
     async def status(self, _request: Request) -> Response:
-        page = status.render(self.fleet.view(), telemetry_path=self.settings.telemetry_path, ready=self.fleet.ready)
+        fleet, settings = self.exporter.fleet, self.exporter.settings
+        page = status.render(fleet.view(), telemetry_path=settings.telemetry_path, ready=fleet.ready)
         return HTMLResponse(page, headers=_PAGE_HEADERS)
 
     async def not_found(self, _request: Request, _error: Exception) -> Response:
-        text = f"Not found. The metrics are at {self.settings.telemetry_path}.\n"
+        text = f"Not found. The metrics are at {self.exporter.settings.telemetry_path}.\n"
         return PlainTextResponse(text, status_code=404)

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.web.app import WebSettings, check_telemetry_path, create_app
+from exporter.web.app import Unchanging, WebSettings, check_telemetry_path, create_app
 from exporter.web.deadline import HEADER
 
 from .fakes import FakeFleet, environment, fleet, snapshot
@@ -29,7 +29,7 @@ async def client(shown: FakeFleet) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def client_of(shown: FakeFleet, settings: WebSettings = SETTINGS) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(create_app(shown, settings))
+    transport = httpx.ASGITransport(create_app(Unchanging(shown, settings)))
     return httpx.AsyncClient(transport=transport, base_url="http://exporter")
 
 
@@ -157,7 +157,7 @@ async def test_a_defect_gives_500_without_its_details(shown: FakeFleet, monkeypa
         raise RuntimeError("must-never-be-shown")
 
     monkeypatch.setattr(shown, "view", fail)
-    transport = httpx.ASGITransport(create_app(shown, SETTINGS), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(create_app(Unchanging(shown, SETTINGS)), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
         answer = await client.get("/")
     assert (answer.status_code, answer.text) == (500, "Internal Server Error")
