@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from exporter.simulator import Latency, Status
 from exporter.tracking import fleet
 from exporter.tracking.checkpoint import Checkpoint
+from exporter.tracking.fleet import Fleet
 from exporter.tracking.ledger import Ledger
 from exporter.tracking.settings import AccountSettings, EnvironmentSettings, TrackingSettings
 from exporter.tracking.tracker import INTERNAL, Tracker
@@ -339,6 +340,32 @@ def test_two_accounts_are_shown_in_their_order(begin: Begin) -> None:
     ]
     assert view.environments[1].failures["auth"] == 1
     assert [each.name for each in view.accounts] == ["one", "two"]
+
+
+def test_a_fleet_that_takes_over_counts_each_event_once_though_the_old_one_goes_on(account: Account) -> None:
+    a, b = account.simulation.environments
+    account.simulation.create_work(a)
+    account.collect()
+    records = account.fleet.records()
+    for work in account.simulation.truth(b).live:
+        account.simulation.force(b, work.id, "stopped")
+    account.simulation.create_work(b, state="stopped")
+    account.wait(6)
+    account.collect()
+    old, account.fleet = (
+        account.fleet,
+        Fleet(
+            [account.settings], account.tracking, inherited=records, now=account.clock.now, transport=account.transport
+        ),
+    )
+    account.start()
+    for _ in range(2):
+        view = account.collect()
+        assert shown(view) == {"a": {"queued": 2, "active": 1}, "b": {"stopped": 4}}
+        lifecycles = [each.lifecycle for each in view.environments]
+        assert [(each.created, each.stopped) for each in lifecycles if each is not None] == [(1, 0), (1, 2)]
+        account.wait(6)
+    account.run(old.close())
 
 
 # -- the checkpoint ---------------------------------------------------------------------------------------------------
