@@ -28,6 +28,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PATIENCE = 120
+MAKES_OWN = {"ARGS", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"}
 
 
 def blocks(language: str) -> list[str]:
@@ -93,10 +94,11 @@ def running(command: str, cwd: Path, variables: Mapping[str, str]) -> Iterator["
         assert DEFAULT_TOKEN not in output
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for something that takes a moment."""
+def until(process: "subprocess.Popen[str]", condition: Callable[[], bool], what: str) -> None:
+    """Wait for something that takes a moment while a process runs."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
+        assert process.poll() is None, f"it ended with {process.returncode} before there was {what}"
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.1)
 
@@ -129,11 +131,12 @@ def test_these_are_the_commands_it_gives() -> None:
 def test_the_demo_shows_active_items() -> None:
     port = free_port()
     # Were this test run by make itself, what that was told is not for this make.
-    inherited = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}}
+    inherited = {name: value for name, value in os.environ.items() if name not in MAKES_OWN}
     variables = inherited | {"QODER_EXPORTER_WEB_LISTEN_ADDRESS": f"127.0.0.1:{port}"}
     show = COMMANDS[1].replace("10190", str(port))
-    with running(COMMANDS[0], ROOT, variables):
+    with running(COMMANDS[0], ROOT, variables) as process:
         until(
+            process,
             lambda: bool(
                 re.search(
                     r'state="active"} [1-9]',
@@ -147,8 +150,8 @@ def test_the_demo_shows_active_items() -> None:
 def test_a_full_start_is_a_token_and_a_command(installed: Path, api: str, tmp_path: Path) -> None:
     port = free_port()
     variables = environ(installed, QODER_BASE_URL=api, QODER_EXPORTER_WEB_LISTEN_ADDRESS=f"127.0.0.1:{port}")
-    with running(COMMANDS[3].replace("pt-…", DEFAULT_TOKEN), tmp_path, variables):
-        until(lambda: 'state="active"} 1.0' in scraped(port), "the active item")
+    with running(COMMANDS[3].replace("pt-…", DEFAULT_TOKEN), tmp_path, variables) as process:
+        until(process, lambda: 'state="active"} 1.0' in scraped(port), "the active item")
 
 
 def test_a_configuration_is_checked_and_served(installed: Path, api: str, tmp_path: Path) -> None:
@@ -158,8 +161,8 @@ def test_a_configuration_is_checked_and_served(installed: Path, api: str, tmp_pa
     variables = environ(installed, QODER_PAT=DEFAULT_TOKEN, QODER_EXPORTER_WEB_LISTEN_ADDRESS=address)
     checked = subprocess.run(["bash", "-c", COMMANDS[4]], cwd=tmp_path, env=variables, capture_output=True, check=False)
     assert checked.returncode == 0, checked.stderr
-    with running(COMMANDS[5], tmp_path, variables):
-        until(lambda: 'state="active"} 1.0' in scraped(port), "the active item")
+    with running(COMMANDS[5], tmp_path, variables) as process:
+        until(process, lambda: 'state="active"} 1.0' in scraped(port), "the active item")
 
 
 @pytest.mark.program("promtool")
