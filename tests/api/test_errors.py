@@ -120,11 +120,16 @@ async def test_a_strangers_text_is_one_bounded_printable_line(respx_mock: respx.
     assert "…" in text
 
 
-@given(st.text(), st.text(), st.text())
-def test_any_text_of_a_stranger_stays_one_bounded_printable_line(type_: str, message: str, request_id: str) -> None:
-    for quoted in map(errors.quote, (type_, message, request_id)):
-        assert len(quoted) <= errors.MAX_QUOTE
-        assert quoted.isprintable()
+@given(st.text() | st.text(min_size=errors.MAX_QUOTE - 2))
+def test_any_text_of_a_stranger_stays_one_bounded_printable_line(text: str) -> None:
+    quoted = errors.quote(text)
+    assert len(quoted) <= errors.MAX_QUOTE == 200
+    assert quoted.isprintable()
+
+
+@pytest.mark.parametrize(("length", "quoted"), [(199, "x" * 199), (200, "x" * 200), (201, "x" * 199 + "…")])
+def test_a_text_is_cut_only_where_it_is_too_long(length: int, quoted: str) -> None:
+    assert errors.quote("x" * length) == quoted
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])

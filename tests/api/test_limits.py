@@ -115,6 +115,23 @@ def test_retries_keep_to_the_pace_too() -> None:
         assert play(run()) == pytest.approx([0, 10, 20, 30])
 
 
+def test_waiting_for_a_slot_is_no_part_of_the_timeout() -> None:
+    async def run() -> list[float]:
+        async def answer(_: httpx.Request) -> httpx.Response:
+            begins.append(time.monotonic() - START)
+            await asyncio.sleep(4)
+            return httpx.Response(200, content=BODY)
+
+        begins: list[float] = []
+        respx.get(STATS).mock(side_effect=answer)
+        async with client(max_concurrency=2, request_timeout=5) as api:
+            await asyncio.gather(*(api.stats(ENVIRONMENT, deadline=at_once()) for _ in range(5)))
+        return begins
+
+    with respx.mock:
+        assert play(run()) == pytest.approx([0, 0, 4, 4, 8])
+
+
 @pytest.fixture
 async def simulated() -> AsyncIterator[tuple[Simulation, str, str]]:
     """A simulation, the API's address on a server of it, and an environment."""
@@ -186,7 +203,7 @@ async def halting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 @pytest.mark.parametrize("server", [silent, halting, dripping])
 async def test_the_timeout_bounds_the_whole_answer(server: Conversation) -> None:
-    async with conversing(server) as base_url, client(base_url, request_timeout=0.2) as api:
+    async with conversing(server) as base_url, client(base_url, request_timeout=0.2) as api, asyncio.timeout(60):
         with pytest.raises(errors.TimedOut) as failure:
             await api.stats(ENVIRONMENT, deadline=at_once())
     assert str(failure.value) == "stats: no whole answer within 0.2 s"
