@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,13 +39,16 @@ def until(condition: Callable[[], bool], waiting_for: str | Callable[[], str]) -
 
 
 @contextlib.contextmanager
-def prometheus(folder: Path, configuration: str, data: Path | None = None) -> Iterator[Prometheus]:
+def prometheus(
+    folder: Path, configuration: str, data: Path | None = None, flags: Sequence[str] = ()
+) -> Iterator[Prometheus]:
     """Run Prometheus until the end of the block.
 
     Args:
         folder: An empty folder for its files.
         configuration: Its configuration file.
         data: Where its blocks are, if there are some already.
+        flags: Further flags.
     """
     program = shutil.which("prometheus")
     assert program
@@ -60,6 +63,7 @@ def prometheus(folder: Path, configuration: str, data: Path | None = None) -> It
                 f"--storage.tsdb.path={data or folder / 'data'}",
                 "--storage.tsdb.retention.time=100y",
                 f"--web.listen-address={url.removeprefix('http://')}",
+                *flags,
             ],
             stdout=log,
             stderr=log,

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 
 import httpx
 import yaml
+from dashboards import running
 from dashboards.running import free_port, until
 
 T = TypeVar("T")
@@ -189,38 +189,14 @@ class Prometheus:
 @contextlib.contextmanager
 def prometheus(folder: Path) -> Iterator[Prometheus]:
     """Run Prometheus, with exemplars, until the end of the block; its files are in this empty folder."""
-    program = shutil.which("prometheus")
-    assert program
     targets = folder / "targets"
     targets.mkdir()
-    config = folder / "prometheus.yml"
     job = {
         "job_name": "exporters",
         "scrape_interval": "1s",
         "scrape_timeout": "1s",
         "file_sd_configs": [{"files": [f"{targets}/*.json"]}],
     }
-    config.write_text(yaml.safe_dump({"scrape_configs": [job]}))
-    url = f"http://127.0.0.1:{free_port()}"
-    command = [
-        program,
-        f"--config.file={config}",
-        f"--storage.tsdb.path={folder / 'data'}",
-        f"--web.listen-address={url.removeprefix('http://')}",
-        "--enable-feature=exemplar-storage",
-    ]
-    output = folder / "prometheus.log"
-    with output.open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        try:
-
-            def ready() -> bool:
-                assert process.poll() is None, output.read_text()
-                with contextlib.suppress(httpx.TransportError):
-                    return httpx.get(f"{url}/-/ready").status_code == 200
-                return False
-
-            until(ready, "Prometheus to be ready")
-            with httpx.Client(base_url=url, timeout=PATIENCE) as http:
-                yield Prometheus(http, targets)
-        finally:
-            process.terminate()
+    config = yaml.safe_dump({"scrape_configs": [job]})
+    with running.prometheus(folder, config, flags=["--enable-feature=exemplar-storage"]) as started:
+        yield Prometheus(started.client, targets)
