@@ -39,6 +39,14 @@ def check(config: Config, document: Document, environ: Mapping[str, str]) -> lis
     return [Problem(message, path, document.line(path)) for path, message in findings]
 
 
+NO_TEXT = "the name has half of a surrogate pair, which is no character; write the character itself"
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written out: YAML's escapes can make strings that no encoding has."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
 def label_name(key: str) -> str:
     """The label that Prometheus can have for a metadata key: other characters than ``[a-zA-Z0-9_]`` become ``_``."""
     name = re.sub(r"[^a-zA-Z0-9_]", "_", key)
@@ -61,6 +69,8 @@ def _account(account: Account, environ: Mapping[str, str]) -> Iterator[Finding]:
     """What is wrong with one account; paths are relative to it."""
     if not account.name.strip():
         yield ("name",), "the name is empty"
+    if not _is_text(account.name):
+        yield ("name",), NO_TEXT
     yield from check_token(account, environ)
     for message in check_base_url(account.base_url, allow_plain_http=account.allow_plain_http):
         yield ("base_url",), message
@@ -94,6 +104,8 @@ def _environments(accounts: Sequence[Account]) -> Iterator[Finding]:
             yield (*path, "id"), "not an environment ID; it looks like env_019e64e01a137caf953ac2ac7b42ec5c"
         if environment.name is not None and not environment.name.strip():
             yield (*path, "name"), "the name is empty; leave it out to use the API's name"
+        if environment.name is not None and not _is_text(environment.name):
+            yield (*path, "name"), NO_TEXT
     yield from _duplicates((((*path, "id"), environment.id) for path, environment in listed), "environment ID")
 
 

@@ -137,7 +137,8 @@ class Ranges:
     async def _work(self, waiting: Iterator[Range], progress: Callable[[], None]) -> None:
         for each in waiting:
             try:
-                self.pages += await each.read(self._source)
+                pages = await each.read(self._source)
+                self.pages += pages
             except CursorLostError:
                 # The list is read page by page from here on: what comes after this range cannot join.
                 return

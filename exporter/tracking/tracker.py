@@ -261,8 +261,10 @@ class Tracker:
         elif error is not None:
             what = "reading the whole list stopped: this is a defect of the exporter"
             log.error(what, environment=self.environment.id, exc_info=error)
-        elif self._snapshot is None or self._snapshot.queue is None:
-            # Nobody may be waiting any more for what can be shown now for the first time.
+        elif (self._snapshot is None or self._snapshot.queue is None) and (
+            self._refresh is None or self._refresh.done()
+        ):
+            # Nobody waits any more for what can be shown now for the first time.
             self._begun = -float("inf")
             self.refresh(time.monotonic() + self._api.settings.request_timeout)
 
