@@ -3,7 +3,7 @@
 import pytest
 
 from exporter.tracking.history import SEGMENT_SIZE
-from exporter.tracking.ledger import OVERLAP, Ledger, Sighting
+from exporter.tracking.ledger import OVERLAP, Ledger, Reading, Sighting
 from exporter.tracking.live import UNKNOWN
 from exporter.tracking.observation import Observation
 from tracking.books import item, ledger, reading, work_id
@@ -112,6 +112,8 @@ def test_an_item_that_one_page_shows_and_another_does_not_has_not_vanished() -> 
     known = ledger(200, {40})
     known.refresh([reading(30, 99, []), reading(39, 99, [item(40, "active")])], (), ())
     assert numbers(known) == [40]
+    assert known.lifecycle.vanished == 0
+    assert not known.doubtful
 
 
 def test_an_item_that_the_api_does_not_know_has_vanished_once() -> None:
@@ -204,6 +206,16 @@ def test_counting_anew_up_to_the_last_known_item_counts_nothing_twice() -> None:
     known.refresh([reading(139, None, map(item, range(140, 149)))], (), ())
     known.recount(reading(99, None, map(item, range(100, 149))))
     assert stopped(known) == 149
+
+
+def test_counting_anew_beyond_the_last_known_item_counts_nothing_twice() -> None:
+    """As above, and a new item has an ID before the deleted one's."""
+    known = ledger(150, {149})
+    known.refresh([reading(139, None, map(item, range(140, 149)))], (), ())
+    new = Observation(work_id(148) + "5", "stopped", (), 1000.0)
+    known.recount(Reading(work_id(99), new.id, [Sighting(each, "") for each in [*map(item, range(100, 149)), new]]))
+    assert stopped(known) == 150
+    assert known.lifecycle.created == 1
 
 
 def test_what_happens_before_the_list_is_complete_is_not_counted() -> None:

@@ -1,5 +1,6 @@
 """A long list is read for the first time in several ranges at once, with the very result of reading it page by page."""
 
+from bisect import bisect
 from typing import Any
 
 import httpx
@@ -107,3 +108,24 @@ def test_a_failure_keeps_what_was_read_from_the_start_of_the_list() -> None:
         watched.transport.inner = inner
         assert shown(watched.queue()) == vars(expected(watched.truth()))
         assert None not in watched.asked("list")
+
+
+def test_ranges_between_which_something_is_missing_are_not_joined() -> None:
+    """An API that skips what comes just after a place where no item is."""
+    with Watched() as watched:
+        fill(watched, [(3000, 0.0)], 40)
+        inner = watched.transport.inner
+        known = watched.simulation.work_ids(watched.id)
+        skipped: list[str] = []
+
+        class Skipping(httpx.AsyncBaseTransport):
+            async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+                cursor = request.url.params.get("after_id")
+                if cursor is not None and cursor.endswith("0" * 20):
+                    skipped.append(cursor)
+                    request.url = request.url.copy_set_param("after_id", known[bisect(known, cursor) + 2])
+                return await inner.handle_async_request(request)
+
+        watched.transport.inner = Skipping()
+        assert shown(watched.queue()) == vars(expected(watched.truth()))
+        assert skipped

@@ -1,5 +1,7 @@
 """Whatever has become of the items and cursors that are remembered is noticed, repaired, and never miscounted."""
 
+import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +9,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.simulator import Options, Status
+from exporter.simulator import Latency, Options, Status
 from exporter.tracking.ledger import OVERLAP
 from exporter.tracking.reader import TAIL_PAGES
 from exporter.tracking.settings import TrackingSettings
@@ -272,6 +274,25 @@ def test_an_item_that_goes_back_to_queued_is_counted_as_requeued(watched: Watche
     assert watched.tracker.ledger.lifecycle.requeued == 2
 
 
+def test_a_page_that_shows_nothing_known_proves_nothing(watch: Watch) -> None:
+    """An API that shows the newest items instead of those after a cursor it has forgotten."""
+    watched = knowing(watch, "compare")
+    ids = read(watched, 950, {510, 520, 590})
+    watched.simulation.delete_work(watched.id, ids[509])
+    inner = watched.transport.inner
+
+    class Newest(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.params.get("after_id") == ids[509]:
+                request.url = request.url.copy_set_param("after_id", ids[-5])
+            return await inner.handle_async_request(request)
+
+    watched.transport.inner = Newest()
+    watched.queue()
+    assert list(watched.tracker.ledger.live) == [ids[510], ids[520], ids[590]]
+    assert watched.tracker.ledger.lifecycle.vanished == 0
+
+
 # -- items that become visible late -----------------------------------------------------------------------------------
 
 
@@ -388,6 +409,24 @@ def test_an_environment_deleted_between_two_requests_is_not_found(watched: Watch
     before_request(watched, number, lambda: watched.simulation.delete_environment(watched.id))
     view = watched.refresh()
     assert view.failures["not_found"] == 1
+    assert watched.tracker.ledger.lifecycle.vanished == 0
+    assert len(watched.tracker.ledger.live) == 3
+
+
+def test_an_item_that_is_gone_with_its_environment_has_not_vanished(watched: Watched) -> None:
+    """The list was answered before the environment was deleted, the item was asked for after that."""
+    read(watched, 950, {100, 510, 590})
+    watched.simulation.faults.add(Latency(seconds=1, endpoint="get"))
+
+    async def refresh() -> None:
+        task = watched.tracker.refresh(time.monotonic() + 10)
+        assert task is not None
+        await asyncio.sleep(0.5)
+        watched.simulation.delete_environment(watched.id)
+        await task
+
+    watched.run(refresh())
+    assert watched.tracker.view().failures["not_found"] == 1
     assert watched.tracker.ledger.lifecycle.vanished == 0
     assert len(watched.tracker.ledger.live) == 3
 

@@ -245,10 +245,12 @@ def test_while_the_list_is_read_again_everything_stays_shown_and_comes_closer_to
     assert off[-1] == 0
 
 
-def test_where_nothing_has_drifted_reading_again_changes_no_number(watched: Watched) -> None:
+@pytest.mark.parametrize("page_cap", [7, 60, 100])
+def test_where_nothing_has_drifted_reading_again_changes_no_number(watched: Watched, page_cap: int) -> None:
     fill(watched, 950)
     watched.queue()
     before = truth(watched)
+    watched.simulation.change_options(watched.id, page_cap=page_cap)
     again = step_by_step(watched)
     while not watched.run(again.step()):
         assert shown(watched.queue()) == before
@@ -301,6 +303,25 @@ def test_a_failing_resync_neither_fails_the_refresh_nor_is_forgotten(watch: Watc
     assert watched.tracker.traversed_at == watched.clock.now()
 
 
+def test_a_whole_reading_that_became_necessary_is_gone_on_with_though_no_other_is_wanted(watch: Watch) -> None:
+    watched = watch(Options(unknown_cursor="not_found"), TrackingSettings(min_interval=0, resync_interval=0))
+    fill(watched, 950, live_every=2000)
+    watched.queue()
+    read_at = watched.tracker.traversed_at
+    watched.clock.advance(1)
+    watched.transport.forgotten = set(watched.simulation.work_ids(watched.id)[199:])
+    assert watched.refresh().failures["invalid_response"] == 1
+    with pytest.raises(Exception, match="does not go on"):
+        watched.traverse()
+    watched.transport.forgotten = set()
+    watched.clock.advance(1)
+    assert watched.refresh().up
+    assert watched.tracker._traversal is not None
+    watched.run(asyncio.wait_for(watched.tracker._traversal, 60))
+    assert watched.tracker.traversed_at != read_at
+    assert None not in watched.asked("list")
+
+
 def test_new_items_that_a_whole_reading_sees_first_are_counted_once(watched: Watched) -> None:
     fill(watched, 450)
     watched.queue()
@@ -319,7 +340,9 @@ def test_a_page_that_ends_with_the_last_known_item_counts_nothing_twice(watched:
     watched.queue()
     watched.simulation.change_options(watched.id, page_cap=50)
     fill(watched, 30, live_every=2000)
-    watched.traverse()
+    again = step_by_step(watched)
+    while not watched.run(again.step()):
+        assert watched.tracker.ledger.history.stopped.total() <= watched.truth().counts["stopped"]
     assert shown(watched.queue()) == truth(watched)
 
 
