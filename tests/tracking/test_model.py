@@ -208,6 +208,11 @@ class QueueMachine(RuleBasedStateMachine):
     def a_refresh_is_true(self) -> None:
         self.refreshes(self.settled)
 
+    @rule()
+    def another_refresh_is_true(self) -> None:
+        """Rules are equally likely; what matters most should come more often."""
+        self.refreshes(self.settled)
+
     @precondition(lambda self: self.first is not None)
     @rule(
         number=st.integers(0, 12),
@@ -336,7 +341,7 @@ def test_every_successful_refresh_is_true(monkeypatch: pytest.MonkeyPatch) -> No
         seed(SEED)(QueueMachine),
         settings=settings(
             max_examples=EXAMPLES,
-            stateful_step_count=30,
+            stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             print_blob=True,

@@ -1,0 +1,493 @@
+"""Breaks the tracking of work items on purpose, one small change at a time, and sees whether a test notices.
+
+    python tests/mutations.py                  # all of them; some minutes
+    python tests/mutations.py planner walk     # those whose name begins with one of these words
+    python tests/mutations.py --table          # the table in docs/testing.md
+
+Each change is made to a copy of the package in a temporary directory, where the tests named beside it are then run:
+it is killed if they fail, or do not come to an end. A change that survives, or can no longer be made, is an error.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+TRACKING = Path("exporter/tracking")
+PATIENCE = 300
+"""Seconds after which tests that go on for ever count as failed."""
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One change.
+
+    Attributes:
+        name: The module and what is broken, in a few words.
+        old: Text that occurs once in the module.
+        new: What it becomes.
+        tests: Tests of which at least one must fail: `module` or `module::test`, in `tests/tracking`.
+    """
+
+    name: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        """The module, relative to the root."""
+        return TRACKING / f"{self.name.partition(':')[0]}.py"
+
+    def apply(self, root: Path) -> None:
+        """Make the change under this directory.
+
+        Raises:
+            LookupError: The text does not occur once.
+        """
+        module = root / self.path
+        text = module.read_text()
+        if text.count(self.old) != 1:
+            raise LookupError(f"{self.path} has {text.count(self.old)} times: {self.old}")
+        module.write_text(text.replace(self.old, self.new))
+
+
+MUTATIONS = (
+    Mutation(
+        "planner: a window reaches one item too far",
+        "end = _end(targets, position, first.rank + page_size, tail_after)",
+        "end = _end(targets, position, first.rank + page_size + 1, tail_after)",
+        ("test_planner",),
+    ),
+    Mutation(
+        "planner: a window reaches one item less than it could",
+        "end = _end(targets, position, first.rank + page_size, tail_after)",
+        "end = _end(targets, position, first.rank + page_size - 1, tail_after)",
+        ("test_planner",),
+    ),
+    Mutation(
+        "planner: the last window is not merged with the tail",
+        "if first.rank + page_size >= ledger.next_rank:",
+        "if False:",
+        ("test_planner",),
+    ),
+    Mutation(
+        "planner: the tail begins where it cannot reach the end in one page",
+        "if first.rank + page_size >= ledger.next_rank:",
+        "if first.rank + page_size + 1 >= ledger.next_rank:",
+        ("test_planner",),
+    ),
+    Mutation(
+        "planner: an isolated item is read as a page",
+        "if end == position + 1:",
+        "if end == position:",
+        ("test_planner",),
+    ),
+    Mutation(
+        "planner: windows reach into the tail",
+        " and targets[position].seen.id <= tail_after:",
+        ":",
+        ("test_planner",),
+    ),
+    Mutation(
+        "planner: items in the tail are read again",
+        "if tail_after is None or first.seen.id > tail_after:",
+        "if tail_after is None:",
+        ("test_planner",),
+    ),
+    Mutation(
+        "walk: an end is believed although nothing is shown",
+        "end=True) if data or cursor is None else None",
+        "end=True)",
+        ("test_walk",),
+    ),
+    Mutation(
+        "walk: items up to the position are shown again",
+        "if self.position is None or item.id > self.position]",
+        "if True]",
+        ("test_walk",),
+    ),
+    Mutation(
+        "walk: the item at the position is shown again",
+        "item.id > self.position]",
+        "item.id >= self.position]",
+        ("test_walk",),
+    ),
+    Mutation(
+        "walk: order is not checked",
+        "if right.id <= left.id:",
+        "if False:",
+        ("test_walk",),
+    ),
+    Mutation(
+        "walk: no other cursor is tried",
+        "for cursor in self._cursors:",
+        "for cursor in self._cursors[:1]:",
+        ("test_walk",),
+    ),
+    Mutation(
+        "walk: pages follow one another without a pause",
+        "self._not_before = time.monotonic() + self._source.page_interval",
+        "self._not_before = time.monotonic()",
+        ("test_walk",),
+    ),
+    Mutation(
+        "walk: an empty page with more to come is an end",
+        "if more and not data:",
+        "if False:",
+        ("test_walk",),
+    ),
+    Mutation(
+        "reader: the tail is believed although nothing known is in it",
+        "if cursor == self._ledger.origin or self._proven(reading):",
+        "if True:",
+        ("test_reader",),
+    ),
+    Mutation(
+        "reader: what a page should have shown is not asked for alone",
+        "for work_id in sorted(due & self._ledger.live.keys())])",
+        "for work_id in ()])",
+        ("test_reader", "test_requests"),
+    ),
+    Mutation(
+        "reader: more new items than are taken in at once are left for later",
+        "while not self._ledger.at_end:",
+        "while False:",
+        ("test_reader",),
+    ),
+    Mutation(
+        "reader: doubt is not settled",
+        "for work_id in sorted(self._ledger.doubtful):",
+        "for work_id in ():",
+        ("test_reader",),
+    ),
+    Mutation(
+        "reader: each doubtful item is counted by itself",
+        "if work_id in self._ledger.doubtful:  # counting one segment anew may have settled others",
+        "if work_id:",
+        ("test_reader",),
+    ),
+    Mutation(
+        "reader: a window that shows nothing that was wanted is believed",
+        "if reading is not None and any(sighting.item.id in wanted for sighting in reading.sightings):",
+        "if reading is not None:",
+        ("test_reader",),
+    ),
+    Mutation(
+        "reader: a deleted environment is taken for deleted items",
+        "        except NotFound:\n            await self._start()\n",
+        "        except NotFound:\n",
+        ("test_reader",),
+    ),
+    Mutation(
+        "reader: known pages count towards those that are taken in at once",
+        "pages += beyond is None or (bool(ids) and ids[-1] > beyond)",
+        "pages += 1",
+        ("test_reader",),
+    ),
+    Mutation(
+        "reader: the tail is looked for near the end first, wherever it was to begin",
+        "[*recent, *reversed(earlier)] if after in ledger.recent else [*reversed(earlier), *recent]",
+        "[*recent, *reversed(earlier)]",
+        ("test_reader",),
+    ),
+    Mutation(
+        "reader: an emptied list keeps its counts",
+        "        self._ledger.doubt()\n",
+        "",
+        ("test_reader",),
+    ),
+    Mutation(
+        "ledger: a reading covers what stands just before it",
+        "return self.live.between(reading.after, reading.through)",
+        "return self.live.between(None, reading.through)",
+        ("test_ledger",),
+    ),
+    Mutation(
+        "ledger: a page that was cut short covers the rest of the list",
+        "return self.live.between(reading.after, reading.through)",
+        "return self.live.between(reading.after, None)",
+        ("test_ledger",),
+    ),
+    Mutation(
+        "ledger: an item that one page shows and another does not has vanished",
+        "for work_id in self._live_in(reading)} - seen.keys()",
+        "for work_id in self._live_in(reading) if work_id not in {s.item.id for s in reading.sightings}}",
+        ("test_ledger",),
+    ),
+    Mutation(
+        "ledger: vanished items are not counted",
+        "self.lifecycle.vanished += 1",
+        "pass",
+        ("test_ledger",),
+    ),
+    Mutation(
+        "ledger: a stopped item is not counted in the history",
+        "            del self.live[item.id]\n            self.history.count_stopped(item.id, item.labels)",
+        "            del self.live[item.id]",
+        ("test_ledger",),
+    ),
+    Mutation(
+        "ledger: an ID that appears late is taken for an old item",
+        "elif self._in_tail(item.id) and item.id not in self.recent:",
+        "elif False:",
+        ("test_ledger",),
+    ),
+    Mutation(
+        "ledger: items at the end of the list are not known one by one",
+        "self.recent = [*earlier, after, *ids][-(OVERLAP + 1) :]",
+        "self.recent = [*earlier, after, *ids][-2:]",
+        ("test_ledger",),
+    ),
+    Mutation(
+        "ledger: what only another page shows beyond the end is forgotten",
+        "sorted({*end.ids, *filter(end.covers, seen)})",
+        "end.ids",
+        ("test_ledger",),
+    ),
+    Mutation(
+        "ledger: a stopped item that is gone from the end is not missed",
+        "self.doubtful |= following - set(ids) - vanished",
+        "pass",
+        ("test_ledger",),
+    ),
+    Mutation(
+        "ledger: a stopped item that lives again is not doubted",
+        "            self.doubtful.add(item.id)",
+        "            pass",
+        ("test_ledger",),
+    ),
+    Mutation(
+        "ledger: of two readings the earlier counts",
+        "(other.item.live, -other.item.read_at) > (sighting.item.live, -sighting.item.read_at)",
+        "(other.item.live, -other.item.read_at) < (sighting.item.live, -sighting.item.read_at)",
+        ("test_ledger",),
+    ),
+    Mutation(
+        "ledger: counting anew leaves the segments behind new items as they are",
+        "to_the_end = bool(new) or reading.through is None",
+        "to_the_end = reading.through is None",
+        ("test_ledger",),
+    ),
+    Mutation(
+        "ledger: what happened during the first reading counts",
+        " if self.complete else Lifecycle.past(item)\n        self.history.append",
+        "\n        self.history.append",
+        ("test_ledger", "test_lifecycle"),
+    ),
+    Mutation(
+        "history: counting anew does not subtract what was counted",
+        "            self._add(segment, -1)",
+        "            pass",
+        ("test_history",),
+    ),
+    Mutation(
+        "history: counting anew takes one segment too many",
+        "last = len(self._ends) if through is None else bisect_right(self._ends, through)",
+        "last = len(self._ends) if through is None else bisect_right(self._ends, through) + 1",
+        ("test_history",),
+    ),
+    Mutation(
+        "lifecycle: a wait is counted whenever an item is acknowledged",
+        "if item.acknowledged is not None and not counted & Counted.WAIT:",
+        "if item.acknowledged is not None:",
+        ("test_lifecycle",),
+    ),
+    Mutation(
+        "lifecycle: an item stops whenever it is seen stopped",
+        "if not item.live and not counted & Counted.STOP:",
+        "if not item.live:",
+        ("test_lifecycle",),
+    ),
+    Mutation(
+        "lifecycle: an item that stays queued is requeued",
+        "if now.state == QUEUED and before.state != QUEUED:",
+        "if now.state == QUEUED:",
+        ("test_lifecycle",),
+    ),
+    Mutation(
+        "lifecycle: what was acknowledged before the watch waits now",
+        "counted |= Counted.WAIT\n        if item.started is not None:\n            counted |= Counted.STARTUP\n",
+        "pass\n",
+        ("test_lifecycle",),
+    ),
+    Mutation(
+        "lifecycle: a run begins with the acknowledgement",
+        "_observe(self.run, item, item.started, item.stopped)",
+        "_observe(self.run, item, item.acknowledged, item.stopped)",
+        ("test_lifecycle",),
+    ),
+    Mutation(
+        "traversal: counting anew begins where the last step stopped",
+        "ledger.traversed = ledger.origin if boundary is None else boundary",
+        "ledger.traversed = ledger.traversed",
+        ("test_traversal",),
+    ),
+    Mutation(
+        "traversal: the last known item ends a stretch although its segment goes on",
+        "if known is None or last > known:",
+        "if known is None or last >= known:",
+        ("test_traversal",),
+    ),
+    Mutation(
+        "traversal: a failed one begins anew",
+        "self._walk = Walk(source, ledger.traversed, self._cursors())",
+        "ledger.traversed = ledger.origin\n        self._walk = Walk(source, ledger.traversed, self._cursors())",
+        ("test_traversal",),
+    ),
+    Mutation(
+        "traversal: what lies behind the last boundary of a page counts, too",
+        "if cut is None or sighting.item.id <= cut]",
+        "if True]",
+        ("test_traversal",),
+    ),
+    Mutation(
+        "traversal: pages follow one another without a pause after each cut",
+        "self._walk.go_to(ledger.traversed, self._cursors())",
+        "self._walk = Walk(self._walk._source, ledger.traversed, self._cursors())",
+        ("test_traversal",),
+    ),
+    Mutation(
+        "tracker: an unfinished traversal is not gone on with",
+        "if self.ledger.traversed != self.ledger.origin:",
+        "if False:",
+        ("test_traversal",),
+    ),
+    Mutation(
+        "tracker: a traversal starts over again and again",
+        "                if started_over:",
+        "                if False:",
+        ("test_lookback",),
+    ),
+    Mutation(
+        "tracker: two refreshes at once",
+        "if self._refresh is not None and not self._refresh.done():",
+        "if False:",
+        ("test_fleet",),
+    ),
+    Mutation(
+        "tracker: data are shown however old they are",
+        "self._now() - self._snapshot.read_at <= self._settings.max_staleness",
+        "True",
+        ("test_fleet",),
+    ),
+    Mutation(
+        "lookback: the first young item is left out",
+        "            return True, origin\n",
+        "            return True, Origin(item.id, None)\n",
+        ("test_lookback",),
+    ),
+    Mutation(
+        "checkpoint: doubt does not survive",
+        "doubtful=set(record.doubtful),",
+        "doubtful=set(),",
+        ("test_checkpoint",),
+    ),
+    Mutation(
+        "checkpoint: a damaged file is believed",
+        "if zlib.crc32(body) != header.crc32:",
+        "if False:",
+        ("test_checkpoint",),
+    ),
+    Mutation(
+        "observation: every value becomes a label",
+        "if len(values) >= self._limit:",
+        "if False:",
+        ("test_metadata_labels",),
+    ),
+    Mutation(
+        "ranges: ranges are joined although something may be missing between them",
+        "joins = self._entered == 0 or (each.first or each.following) == self._expected",
+        "joins = True",
+        ("test_ranges",),
+    ),
+)
+
+
+def fails(root: Path, tests: Sequence[str]) -> bool:
+    """Whether these tests fail on the package under this directory, or do not come to an end.
+
+    Raises:
+        RuntimeError: They could not be run.
+    """
+    paths = [
+        f"tests/tracking/{test}".replace("::", ".py::") if "::" in test else f"tests/tracking/{test}.py"
+        for test in tests
+    ]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=line", "-p", "no:cacheprovider", *paths]
+    environment = os.environ | {"MODEL_SEED": "1", "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        run = subprocess.run(
+            command, cwd=root, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return True
+    if run.returncode not in (0, 1):
+        raise RuntimeError(run.stdout + run.stderr)
+    return run.returncode == 1
+
+
+def copy(root: Path) -> None:
+    """Copy what the tests need."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "exporter", root / "exporter", ignore=ignored)
+    shutil.copytree(ROOT / "tests/tracking", root / "tests/tracking", ignore=ignored)
+    for name in ("pyproject.toml", "tests/conftest.py"):
+        shutil.copy(ROOT / name, root / name)
+
+
+def outcome(mutation: Mutation | None, tests: Sequence[str]) -> str:
+    """What becomes of one change, or of none: killed, survived, or why it could not be tried."""
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory)
+        copy(root)
+        try:
+            if mutation is not None:
+                mutation.apply(root)
+            return "killed" if fails(root, tests) else "survived"
+        except (LookupError, RuntimeError) as error:
+            return f"NOT TRIED: {error}"
+
+
+def table() -> Iterator[str]:
+    """The table in docs/testing.md."""
+    yield "| module | what is broken | noticed by |"
+    yield "|---|---|---|"
+    for mutation in MUTATIONS:
+        module, _, what = mutation.name.partition(": ")
+        yield f"| {module} | {what} | {', '.join(f'`{test}`' for test in mutation.tests)} |"
+
+
+def main() -> int:
+    """Run the program; the exit status tells whether every change was killed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="only changes whose names begin so")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many to try at once")
+    parser.add_argument("--table", action="store_true", help="print the table of all changes and try none")
+    arguments = parser.parse_args()
+    if arguments.table:
+        print("\n".join(table()))
+        return 0
+    chosen = [each for each in MUTATIONS if not arguments.names or each.name.startswith(tuple(arguments.names))]
+    needed = sorted({test for mutation in chosen for test in mutation.tests})
+    if outcome(None, needed) != "survived":
+        print("the tests fail without any change")
+        return 1
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        outcomes = list(pool.map(lambda mutation: outcome(mutation, mutation.tests), chosen))
+    for mutation, became in zip(chosen, outcomes, strict=True):
+        print(f"{became:8} {mutation.name}")
+    killed = outcomes.count("killed")
+    print(f"{killed} of {len(chosen)} killed")
+    return 0 if killed == len(chosen) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
