@@ -334,8 +334,9 @@ class QueueMachine(RuleBasedStateMachine):
         assert ledger.recent == sorted(set(ledger.recent), key=lambda work_id: work_id or "")
 
 
-def test_every_successful_refresh_is_true(monkeypatch: pytest.MonkeyPatch) -> None:
-    print(f"MODEL_SEED={SEED} MODEL_EXAMPLES={EXAMPLES}")
+def test_every_successful_refresh_is_true(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with capsys.disabled():  # it belongs into the log of a run that went well, too
+        print(f"MODEL_SEED={SEED} MODEL_EXAMPLES={EXAMPLES}")
     monkeypatch.setattr(QueueMachine, "virtual", install(monkeypatch.setattr), raising=False)
     run_state_machine_as_test(
         seed(SEED)(QueueMachine),
