@@ -115,7 +115,20 @@ def test_a_document_without_room_for_the_report_is_refused() -> None:
         insert("Nothing.\n", "new\n")
 
 
-def test_the_document_has_room_for_the_report() -> None:
+def test_the_document_has_the_figures_of_a_whole_run_and_they_keep_every_limit() -> None:
     document = (ROOT / "docs" / "performance.md").read_text()
-    assert BEGIN in document
-    assert END in document
+    _, _, rest = document.partition(BEGIN)
+    figures, end, _ = rest.partition(END)
+    assert end
+    for heading in (
+        "A longer history",
+        "A first start",
+        "More live items",
+        "Other cases",
+        "100,000 live items",
+        "Limits",
+    ):
+        assert f"### {heading}" in figures
+    verdicts_shown = [line for line in figures.splitlines() if line.endswith(("| yes |", "| **no** |"))]
+    assert len(verdicts_shown) > 20
+    assert not [line for line in verdicts_shown if line.endswith("| **no** |")]
