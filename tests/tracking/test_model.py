@@ -78,6 +78,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.maybe: set[str] = set()
         self.stopped_surely: set[str] = set()
         self.stopped_maybe: set[str] = set()
+        self.lately: set[str] = set()
         self.happening: tuple[int, Callable[[], None]] | None = None
         self.watched.transport.before = self.before_request
 
@@ -245,8 +246,11 @@ class QueueMachine(RuleBasedStateMachine):
         before, vanished = set(ledger.live), ledger.lifecycle.vanished
         complete = ledger.complete
         there = set(self.simulation.work_ids(self.environment))
+        # A reading in the background may take in only now what was there at the refresh before.
+        there, self.lately = there | self.lately, there
         self.see(surely=False)
         view = self.watched.refresh()
+        self.lately |= set(self.simulation.work_ids(self.environment))
         event(f"refresh {'succeeds' if view.up else 'fails'}")
         ledger = self.watched.tracker.ledger
         if complete:
