@@ -33,8 +33,8 @@ def plan(ledger: Ledger, page_size: int) -> Plan:
 
     Going through the list from its start and opening each page at the first item not covered yet is optimal for
     points on a line. A page that would reach the end of the list is the tail itself. Ranks are at least as far apart
-    as the items really are, so a page may show more than was planned; less only if IDs became visible late between them,
-    and what it does not show is then read alone.
+    as the items really are, so a page may show more than was planned; less only if IDs became visible late between
+    them, and what it does not show is then read alone.
     """
     windows: list[tuple[LiveItem, ...]] = []
     single: list[LiveItem] = []
