@@ -439,7 +439,7 @@ def copy(root: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "exporter", root / "exporter", ignore=ignored)
     shutil.copytree(ROOT / "tests/tracking", root / "tests/tracking", ignore=ignored)
-    for name in ("pyproject.toml", "tests/conftest.py"):
+    for name in ("pyproject.toml", "tests/__init__.py", "tests/conftest.py"):
         shutil.copy(ROOT / name, root / name)
 
 

@@ -11,11 +11,23 @@ import respx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.harness import BASE_URL, ENVIRONMENT, TOKEN, WORK, GivenToken, at_once, client, conversing, item, page, read
 from exporter.api import errors
 from exporter.api.types import EnvironmentPage, QueueStats, WorkItem, WorkPage
 from exporter.simulator import DEFAULT_TOKEN, Garbage, ManualClock, Reset, Simulation, SimulatorServer, Truncate
 from exporter.simulator.faults import AnyFault
+from tests.api.harness import (
+    BASE_URL,
+    ENVIRONMENT,
+    TOKEN,
+    WORK,
+    GivenToken,
+    at_once,
+    client,
+    conversing,
+    item,
+    page,
+    read,
+)
 
 T = TypeVar("T")
 

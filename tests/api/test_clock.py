@@ -11,10 +11,10 @@ import respx
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from api.harness import BASE_URL, GivenToken, at_once, client
 from exporter.api import errors
 from exporter.api.clock import APPLIED_FROM, RESOLUTION, APIClock, http_date
 from exporter.simulator import DEFAULT_TOKEN, RealClock, Simulation, SimulatorServer
+from tests.api.harness import BASE_URL, GivenToken, at_once, client
 
 NOW = 1_782_892_800.0
 """2026-07-01T08:00:00Z."""

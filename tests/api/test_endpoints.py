@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from api.harness import GivenToken, client, within
 from exporter import __version__
 from exporter.api import errors
 from exporter.api.client import PAGE_SIZE, WorkAPI
 from exporter.api.types import unix
 from exporter.simulator import DEFAULT_TOKEN, ManualClock, Options, Simulation, SimulatorServer
+from tests.api.harness import GivenToken, client, within
 
 NOW = ManualClock().now()
 

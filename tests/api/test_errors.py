@@ -8,10 +8,10 @@ import respx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.harness import BASE_URL, ENVIRONMENT, TOKEN, GivenToken, at_once, client, conversing, envelope
 from exporter.api import errors
 from exporter.api.client import WorkAPI
 from exporter.simulator import DEFAULT_TOKEN, Simulation, SimulatorServer
+from tests.api.harness import BASE_URL, ENVIRONMENT, TOKEN, GivenToken, at_once, client, conversing, envelope
 
 STATS = f"{BASE_URL}/environments/{ENVIRONMENT}/work/stats"
 REQUEST_ID = envelope()["request_id"]

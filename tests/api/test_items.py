@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from api.harness import ENVIRONMENT, TOKEN, WORK, item, page, read
 from exporter.api import errors
 from exporter.api.types import Environment, EnvironmentPage, QueueStats, WorkItem, WorkPage
+from tests.api.harness import ENVIRONMENT, TOKEN, WORK, item, page, read
 
 OPTIONAL = sorted(set(item()) - {"id", "state"})
 

@@ -10,11 +10,11 @@ import respx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.harness import BASE_URL, ENVIRONMENT, Conversation, GivenToken, at_once, client, conversing, within
-from api.play import START, play
 from exporter.api import errors
 from exporter.api.pace import Pacer
 from exporter.simulator import DEFAULT_TOKEN, Latency, Simulation, SimulatorServer
+from tests.api.harness import BASE_URL, ENVIRONMENT, Conversation, GivenToken, at_once, client, conversing, within
+from tests.api.play import START, play
 
 STATS = f"{BASE_URL}/environments/{ENVIRONMENT}/work/stats"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n"

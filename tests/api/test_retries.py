@@ -12,13 +12,13 @@ import respx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.harness import BASE_URL, ENVIRONMENT, GivenToken, client, within
-from api.play import START, play
 from exporter.api import errors
 from exporter.api.client import WorkAPI
 from exporter.api.retry import ATTEMPTS, retry_after
 from exporter.simulator import DEFAULT_TOKEN, Reset, Simulation, SimulatorServer, Status, Truncate
 from exporter.simulator.faults import AnyFault
+from tests.api.harness import BASE_URL, ENVIRONMENT, GivenToken, client, within
+from tests.api.play import START, play
 
 STATS = f"{BASE_URL}/environments/{ENVIRONMENT}/work/stats"
 GOOD = httpx.Response(200, json={"depth": 3})

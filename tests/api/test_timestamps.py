@@ -7,9 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from api.harness import item, read
 from exporter.api import errors
 from exporter.api.types import QueueStats, WorkItem, unix
+from tests.api.harness import item, read
 
 FIELDS = (
     *("created_at", "acknowledged_at", "started_at", "latest_heartbeat_at"),

@@ -10,9 +10,9 @@ import respx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.harness import BASE_URL, ENVIRONMENT, TOKEN, at_once, client
 from exporter.api import errors
 from exporter.api.token import EnvironmentToken, FileToken, TokenError, TokenSource
+from tests.api.harness import BASE_URL, ENVIRONMENT, TOKEN, at_once, client
 
 VARIABLE = "EXPORTER_TEST_TOKEN"
 Put = Callable[[str], TokenSource]

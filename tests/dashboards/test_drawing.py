@@ -12,9 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from dashboards.backfill import SPAN, write
-from dashboards.conftest import FILES, ROOT
-from dashboards.running import ALL, prometheus
 from grafana.drawing import units
 from grafana.drawing.frame import Frame, fetch, mapped, step_colour
 from grafana.drawing.picture import draw, height_of, save
@@ -23,6 +20,9 @@ from grafana.drawing.tiles import rows_of
 from grafana.interpolate import Chosen, Scope
 from grafana.query_api import Prometheus, QueryRefused, Series
 from grafana.render import main
+from tests.dashboards.backfill import SPAN, write
+from tests.dashboards.conftest import FILES, ROOT
+from tests.dashboards.running import ALL, prometheus
 
 Json = dict[str, Any]
 SCOPE = Scope(SPAN, ALL)

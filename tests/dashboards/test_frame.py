@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from dashboards.conftest import FILES, ROOT
+from tests.dashboards.conftest import FILES, ROOT
 
 Json = dict[str, Any]
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import yaml
 
-from dashboards.conftest import ROOT
-from dashboards.promql_names import names_in
-from dashboards.test_names import names_of
 from exporter.metrics.table import METRICS
 from grafana import palette
+from tests.dashboards.conftest import ROOT
+from tests.dashboards.promql_names import names_in
+from tests.dashboards.test_names import names_of
 
 Json = dict[str, Any]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.conftest import FILES, ROOT
+from tests.dashboards.conftest import FILES, ROOT
 
 IMPORTABLE = sorted((ROOT / "grafana" / "import").glob("*.json"))
 

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from dashboards.conftest import FILES
-from dashboards.running import ALL, Demo, ask, demo, prometheus, until
 from grafana.drawing.frame import Frame, mapped, step_colour
 from grafana.drawing.tiles import rows_of
 from grafana.interpolate import Chosen, Scope, Span
 from grafana.palette import CRITICAL
 from grafana.query_api import Prometheus, Series
 from prometheus.generate import main as write_rules
+from tests.dashboards.conftest import FILES
+from tests.dashboards.running import ALL, Demo, ask, demo, prometheus, until
 
 Json = dict[str, Any]
 pytestmark = pytest.mark.program("prometheus")

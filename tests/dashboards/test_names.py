@@ -7,9 +7,9 @@ from typing import Any
 import prometheus_client
 import yaml
 
-from dashboards.conftest import ROOT
-from dashboards.promql_names import Selector, names_in
 from exporter.metrics.table import METRICS
+from tests.dashboards.conftest import ROOT
+from tests.dashboards.promql_names import Selector, names_in
 
 Json = dict[str, Any]
 

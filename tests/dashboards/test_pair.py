@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from dashboards.backfill import ENVIRONMENTS, INSTANCES, SPAN, write
-from dashboards.conftest import FILES
-from dashboards.promql_names import names_in
-from dashboards.running import ALL, ask, prometheus
 from grafana.interpolate import All, Chosen
 from grafana.query_api import Prometheus
+from tests.dashboards.backfill import ENVIRONMENTS, INSTANCES, SPAN, write
+from tests.dashboards.conftest import FILES
+from tests.dashboards.promql_names import names_in
+from tests.dashboards.running import ALL, ask, prometheus
 
 Json = dict[str, Any]
 pytestmark = pytest.mark.program("prometheus", "promtool")

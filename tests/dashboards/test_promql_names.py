@@ -1,6 +1,6 @@
 import pytest
 
-from dashboards.promql_names import Selector, names_in
+from tests.dashboards.promql_names import Selector, names_in
 
 
 def test_selectors_are_found_with_their_matchers() -> None:

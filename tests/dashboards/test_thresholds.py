@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from dashboards.conftest import ROOT
-from dashboards.test_names import rules
 from grafana.palette import SEVERITIES
+from tests.dashboards.conftest import ROOT
+from tests.dashboards.test_names import rules
 
 Json = dict[str, Any]
 

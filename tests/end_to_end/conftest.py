@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from end_to_end.running import Prometheus, prometheus
+from tests.end_to_end.running import Prometheus, prometheus
 
 
 @pytest.fixture(scope="package")

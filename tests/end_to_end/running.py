@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 
 import httpx
 import yaml
-from dashboards import running
-from dashboards.running import free_port, until
+
+from tests.dashboards import running
+from tests.dashboards.running import free_port, until
 
 T = TypeVar("T")
 Json = dict[str, Any]

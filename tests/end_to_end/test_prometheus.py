@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from end_to_end.running import Exporter, Prometheus, eventually, exporter
 from exporter.simulator import Simulation, SimulatorThread
+from tests.end_to_end.running import Exporter, Prometheus, eventually, exporter
 
 TOKEN = "must-never-be-shown"
 NAME = 'say "hello" to\nback\\slash, ü 任务'

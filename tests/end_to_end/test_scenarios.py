@@ -7,10 +7,10 @@ from typing import get_args
 
 import pytest
 
-from end_to_end.running import Exporter, eventually, exporter, once, written
-from end_to_end.truth import Key, differences, series_of
 from exporter.simulator import STATES, ManualClock, Options, Simulation, SimulatorThread, Times
 from exporter.simulator.options import EnvelopeField, StatsField
+from tests.end_to_end.running import Exporter, eventually, exporter, once, written
+from tests.end_to_end.truth import Key, differences, series_of
 
 SEEDS = range(10)
 PASTS = (0, 1, 99, 100, 101, 350)

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from end_to_end.running import OPENMETRICS, PATIENCE, Exporter, eventually, exporter
 from exporter.simulator import Latency, Simulation, SimulatorThread
+from tests.end_to_end.running import OPENMETRICS, PATIENCE, Exporter, eventually, exporter
 
 TOKEN = "must-never-be-shown"
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from prometheus_client.parser import text_string_to_metric_families
-from tracking.reference import BOUNDS, Expected, expected
 
 from exporter.api.errors import REASONS
 from exporter.simulator import Truth
 from exporter.tracking.tracker import INTERNAL
+from tests.tracking.reference import BOUNDS, Expected, expected
 
 Key = tuple[str, tuple[tuple[str, str], ...]]
 """A series of one environment: its name and its labels, without those that name the environment."""

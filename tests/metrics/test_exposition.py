@@ -19,7 +19,7 @@ from exporter.metrics.table import METRICS
 from exporter.tracking.lifecycle import EXEMPLAR_LENGTH, Lifecycle
 from exporter.tracking.observation import Observation
 from exporter.tracking.view import FleetView
-from metrics.views import (
+from tests.metrics.views import (
     NOW,
     RELOAD,
     SESSION,

@@ -12,7 +12,7 @@ from exporter.histogram import Histogram
 from exporter.metrics.families import Reload, label_name
 from exporter.metrics.table import METRICS
 from exporter.tracking.view import EnvironmentView, FleetView
-from metrics.views import (
+from tests.metrics.views import (
     ID,
     NOW,
     account,

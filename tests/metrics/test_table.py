@@ -6,7 +6,7 @@ import pytest
 
 from exporter.metrics.families import families
 from exporter.metrics.table import ENVIRONMENT, METRICS, MetricSpec
-from metrics.views import RELOAD, fleet, names, samples
+from tests.metrics.views import RELOAD, fleet, names, samples
 
 by_name = pytest.mark.parametrize("spec", METRICS, ids=lambda spec: spec.name)
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from tracking.harness import Watched
 
 from exporter.simulator import STATES
 from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.view import FleetView
-from metrics.views import account, of, samples
+from tests.metrics.views import account, of, samples
+from tests.tracking.harness import Watched
 
 
 @pytest.fixture

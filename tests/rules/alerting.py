@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx
 import yaml
-from dashboards.running import free_port, until
 
-from rules.places import ALERTMANAGER_CONFIG
+from tests.dashboards.running import free_port, until
+from tests.rules.places import ALERTMANAGER_CONFIG
 
 Notification = dict[str, Any]
 

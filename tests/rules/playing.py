@@ -9,7 +9,6 @@ from pathlib import Path
 
 import httpx
 import yaml
-from dashboards.promql_names import names_in
 from prometheus_client.samples import Sample
 
 from exporter.api.client import ClientSettings
@@ -21,7 +20,8 @@ from exporter.tracking.fleet import Fleet
 from exporter.tracking.settings import AccountSettings, TrackingSettings
 from prometheus.catalogue import groups
 from prometheus.thresholds import Thresholds
-from rules.places import RULES
+from tests.dashboards.promql_names import names_in
+from tests.rules.places import RULES
 
 SCRAPE_INTERVAL = 15
 TARGET = {"job": "qoder", "instance": "exporter:10190"}

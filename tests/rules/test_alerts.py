@@ -9,7 +9,7 @@ import yaml
 from prometheus.catalogue import alerts
 from prometheus.model import Alert, Site
 from prometheus.thresholds import REASONS, Thresholds
-from rules.places import ALERTS_PAGE, RULES, RUNBOOKS
+from tests.rules.places import ALERTS_PAGE, RULES, RUNBOOKS
 
 ALERTS = alerts(Thresholds())
 WRITTEN: dict[str, dict[str, Any]] = {

@@ -10,7 +10,7 @@ import yaml
 
 from prometheus.catalogue import alerts, groups
 from prometheus.thresholds import Thresholds
-from rules.places import UNIT_TESTS
+from tests.rules.places import UNIT_TESTS
 
 CASES = ("fires", "below", "gap", "resolves")
 ANNOTATIONS = {"summary", "description", "runbook_url", "dashboard_url"}

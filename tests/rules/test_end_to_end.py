@@ -13,12 +13,12 @@ import httpx
 import pytest
 import yaml
 from click.testing import CliRunner
-from dashboards.running import free_port, prometheus, until
 
 from exporter.simulator import DEFAULT_TOKEN, Simulation, SimulatorThread
 from prometheus import generate
-from rules.alerting import Alertmanager, Listener, alertmanager
-from rules.places import PROMETHEUS_CONFIG
+from tests.dashboards.running import free_port, prometheus, until
+from tests.rules.alerting import Alertmanager, Listener, alertmanager
+from tests.rules.places import PROMETHEUS_CONFIG
 
 NAME = "gpu workers"
 

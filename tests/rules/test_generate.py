@@ -12,7 +12,7 @@ from prometheus.model import Site
 from prometheus.promql import duration
 from prometheus.render import fill, rules_file
 from prometheus.thresholds import REASONS, Thresholds, decode
-from rules.places import ALERTS_PAGE, GENERATE, ROOT, RULES
+from tests.rules.places import ALERTS_PAGE, GENERATE, ROOT, RULES
 
 
 def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":

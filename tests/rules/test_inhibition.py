@@ -10,8 +10,8 @@ import yaml
 from prometheus.catalogue import alerts
 from prometheus.model import Alert
 from prometheus.thresholds import Thresholds
-from rules.alerting import Alertmanager, about, alertmanager
-from rules.places import ALERTMANAGER_CONFIG
+from tests.rules.alerting import Alertmanager, about, alertmanager
+from tests.rules.places import ALERTMANAGER_CONFIG
 
 ALERTS = alerts(Thresholds())
 BY_NAME = {alert.name: alert for alert in ALERTS}

@@ -5,14 +5,14 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from dashboards.promql_names import Names, names_in
 
 from exporter.histogram import REQUEST_SECONDS, SECONDS_TO_A_WEEK
 from exporter.metrics.table import METRICS, MetricSpec
 from prometheus.catalogue import alerts, recorded
 from prometheus.model import Alert, Recording
 from prometheus.thresholds import Thresholds
-from rules.places import RUNBOOKS
+from tests.dashboards.promql_names import Names, names_in
+from tests.rules.places import RUNBOOKS
 
 TARGET = {"job", "instance"}
 """What Prometheus itself adds to every series."""

@@ -11,7 +11,7 @@ import pytest
 
 from exporter.cli.commands import main
 from exporter.simulator import DEFAULT_TOKEN, Simulation, SimulatorThread
-from rules.places import RUNBOOKS
+from tests.rules.places import RUNBOOKS
 
 PAGES = sorted(RUNBOOKS.glob("*.md"))
 pytestmark = pytest.mark.program("bash", "curl", "jq")

@@ -9,8 +9,8 @@ import pytest
 from exporter.metrics.table import METRICS
 from prometheus.catalogue import alerts
 from prometheus.thresholds import Thresholds
-from rules.alerting import about, alertmanager
-from rules.playing import SCRAPE_INTERVAL, Series, play, query
+from tests.rules.alerting import about, alertmanager
+from tests.rules.playing import SCRAPE_INTERVAL, Series, play, query
 
 pytestmark = pytest.mark.program("promtool")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rules.places import ALERTMANAGER_CONFIG, PROMETHEUS_CONFIG, ROOT, RULES
+from tests.rules.places import ALERTMANAGER_CONFIG, PROMETHEUS_CONFIG, ROOT, RULES
 
 
 def run(*command: object) -> "subprocess.CompletedProcess[str]":

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from simulator.account import Account
+from tests.simulator.account import Account
 
 
 @pytest.fixture(scope="package")

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from exporter.simulator import BASE_PATH, Options
-from simulator.account import ROOT, Account, refusal
+from tests.simulator.account import ROOT, Account, refusal
 
 UNAUTHENTICATED = (401, "authentication_error")
 FORBIDDEN = (403, "permission_error")

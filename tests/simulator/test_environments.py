@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from exporter.simulator import Options
-from simulator.account import Account, body, refusal
+from tests.simulator.account import Account, body, refusal
 
 
 async def names(account: Account, **query: str | int) -> list[str]:

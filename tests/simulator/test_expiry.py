@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from exporter.simulator import Options
-from simulator.account import Account, body, refusal
+from tests.simulator.account import Account, body, refusal
 
 
 async def held(account: Account, *, ttl: int = 60) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from exporter.simulator import (
     Status,
     Truncate,
 )
-from simulator.account import ROOT, Account, body, refusal
+from tests.simulator.account import ROOT, Account, body, refusal
 
 
 def filled(account: Account, count: int = 6) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from exporter.simulator import STATES, Options
-from simulator.account import Account, body, refusal
+from tests.simulator.account import Account, body, refusal
 
 INVALID = (400, "invalid_request_error")
 CONFLICT = (409, "invalid_request_error")

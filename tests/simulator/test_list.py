@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from exporter.simulator import Options, Simulation
 from exporter.simulator.item import item_id
 from exporter.simulator.page import PageRequest, select_page
-from simulator.account import Account, refusal
+from tests.simulator.account import Account, refusal
 
 INVALID = (400, "invalid_request_error")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from exporter.simulator import STATES
-from simulator.account import Account
+from tests.simulator.account import Account
 
 WORKERS = st.sampled_from([None, "w1", "w2", "w3"])
 SECOND = 1_000_000

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from exporter.simulator import Options
-from simulator.account import Account, refusal
+from tests.simulator.account import Account, refusal
 
 INVALID = (400, "invalid_request_error")
 

@@ -22,7 +22,7 @@ from exporter.simulator import (
     run,
     set_up,
 )
-from simulator.account import ROOT, until
+from tests.simulator.account import ROOT, until
 
 HEADERS = {"authorization": f"Bearer {DEFAULT_TOKEN}"}
 

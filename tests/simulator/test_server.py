@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from exporter.simulator import DEFAULT_TOKEN, Latency, ManualClock, Simulation, SimulatorServer, SimulatorThread
-from simulator.account import until
+from tests.simulator.account import until
 
 HEADERS = {"authorization": f"Bearer {DEFAULT_TOKEN}"}
 

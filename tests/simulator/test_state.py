@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.simulator import STATES, Life, ManualClock, Simulation
 from exporter.simulator.ids import IdSource
-from simulator.account import START, Account
+from tests.simulator.account import START, Account
 
 WORK_ID = re.compile(r"work_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from exporter.simulator import Options
-from simulator.account import Account
+from tests.simulator.account import Account
 
 
 async def test_an_empty_queue(account: Account) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 
 from exporter.simulator import Latency
-from simulator.account import Account
+from tests.simulator.account import Account
 
 
 async def test_requests_and_bytes_are_counted_by_endpoint(account: Account) -> None:

@@ -29,7 +29,7 @@ from exporter.simulator import (
     acting,
     create_app,
 )
-from simulator.account import ROOT, Account
+from tests.simulator.account import ROOT, Account
 
 QUICK = replace(EAGER, name="quick", startup=(1.0, 1.0), run=(20.0, 20.0), interval=5.0)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tracking.harness import Watched
-from tracking.virtual_time import VirtualTime, install
+from tests.tracking.harness import Watched
+from tests.tracking.virtual_time import VirtualTime, install
 
 Watch = Callable[..., Watched]
 

@@ -12,8 +12,8 @@ from exporter.simulator import ManualClock, Simulation, create_app
 from exporter.tracking.fleet import Fleet
 from exporter.tracking.settings import AccountSettings, TrackingSettings
 from exporter.tracking.view import EnvironmentView, FleetView
-from tracking.harness import BASE_URL, Forgetful, GivenToken
-from tracking.virtual_time import VirtualLoop, VirtualTime
+from tests.tracking.harness import BASE_URL, Forgetful, GivenToken
+from tests.tracking.virtual_time import VirtualLoop, VirtualTime
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from exporter.tracking.snapshot import Queue
 from exporter.tracking.source import Source
 from exporter.tracking.tracker import Tracker
 from exporter.tracking.view import EnvironmentIdentity, EnvironmentView
-from tracking.virtual_time import VirtualLoop, VirtualTime
+from tests.tracking.virtual_time import VirtualLoop, VirtualTime
 
 BASE_URL = "http://simulator/api/v1/cloud"
 

@@ -18,10 +18,10 @@ from exporter.tracking import checkpoint
 from exporter.tracking.checkpoint import KEPT_FOR, Checkpoint, EnvironmentRecord
 from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.tracker import Tracker
-from tracking.conftest import Watch
-from tracking.harness import Watched
-from tracking.reference import expected
-from tracking.test_model import shown
+from tests.tracking.conftest import Watch
+from tests.tracking.harness import Watched
+from tests.tracking.reference import expected
+from tests.tracking.test_model import shown
 
 LABELS = TrackingSettings(min_interval=0, metadata_keys=("job",), max_label_values=3)
 

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from exporter.simulator import Garbage, Options, Status
 from exporter.tracking.discovery import RETRY_INTERVAL, Discovery
 from exporter.tracking.settings import AccountSettings, DiscoverySettings, EnvironmentSettings
-from tracking.fleets import Account
-from tracking.virtual_time import VirtualTime
+from tests.tracking.fleets import Account
+from tests.tracking.virtual_time import VirtualTime
 
 Begin = Callable[..., Account]
 

@@ -18,8 +18,8 @@ from exporter.tracking.ledger import Ledger
 from exporter.tracking.settings import AccountSettings, EnvironmentSettings, TrackingSettings
 from exporter.tracking.tracker import INTERNAL, Tracker
 from exporter.tracking.traversal import Traversal
-from tracking.fleets import Account, by_name, counts, shown
-from tracking.virtual_time import VirtualTime
+from tests.tracking.fleets import Account, by_name, counts, shown
+from tests.tracking.virtual_time import VirtualTime
 
 Begin = Callable[..., Account]
 

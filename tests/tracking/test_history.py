@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from exporter.tracking.history import SEGMENT_SIZE, History
 from exporter.tracking.observation import Labels
-from tracking.books import work_id
+from tests.tracking.books import work_id
 
 Item = tuple[str, Labels | None]
 

@@ -6,7 +6,7 @@ from exporter.tracking.history import SEGMENT_SIZE
 from exporter.tracking.ledger import OVERLAP, Ledger, Reading, Sighting
 from exporter.tracking.live import UNKNOWN
 from exporter.tracking.observation import Observation
-from tracking.books import item, ledger, reading, work_id
+from tests.tracking.books import item, ledger, reading, work_id
 
 
 def stopped(known: Ledger) -> int:

@@ -13,8 +13,8 @@ from exporter.histogram import Histogram
 from exporter.simulator import Options, TrueItem
 from exporter.tracking.lifecycle import EXEMPLAR_LENGTH, Lifecycle
 from exporter.tracking.observation import Observation
-from tracking.harness import Watched
-from tracking.reference import BOUNDS
+from tests.tracking.harness import Watched
+from tests.tracking.reference import BOUNDS
 
 HISTOGRAMS = ("wait", "startup", "run", "drain")
 

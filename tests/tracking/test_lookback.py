@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from exporter.simulator import Options, Status
 from exporter.tracking.lookback import find_origin
 from exporter.tracking.settings import TrackingSettings
-from tracking.conftest import Watch
-from tracking.harness import Watched
+from tests.tracking.conftest import Watch
+from tests.tracking.harness import Watched
 
 DAY = 86400.0
 WEEK = TrackingSettings(min_interval=0, lookback=7 * DAY)

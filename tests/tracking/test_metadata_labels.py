@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from exporter.simulator import Options
 from exporter.tracking.observation import Labeller
 from exporter.tracking.settings import TrackingSettings
-from tracking.conftest import Watch
-from tracking.harness import Watched
+from tests.tracking.conftest import Watch
+from tests.tracking.harness import Watched
 
 STATES = ("queued", "starting", "active", "stopping", "stopped")
 

@@ -18,9 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from exporter.simulator import Garbage, Options, Reset, Status, Truncate
 from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.snapshot import Queue
-from tracking.harness import Watched
-from tracking.reference import expected
-from tracking.virtual_time import VirtualTime, install
+from tests.tracking.harness import Watched
+from tests.tracking.reference import expected
+from tests.tracking.virtual_time import VirtualTime, install
 
 LIVE = ("queued", "starting", "active", "stopping")
 CURSORS = ("compare", "not_found", "invalid", "empty", "restart")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from mutations import MUTATIONS, ROOT, Mutation, table
+from tests.mutations import MUTATIONS, ROOT, Mutation, table
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from exporter.tracking.ledger import OVERLAP, Ledger
 from exporter.tracking.live import UNKNOWN
 from exporter.tracking.planner import Plan, plan
-from tracking.books import ledger, work_id
+from tests.tracking.books import ledger, work_id
 
 PAGE = 20
 

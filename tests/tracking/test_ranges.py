@@ -12,9 +12,9 @@ from exporter.simulator import Options
 from exporter.tracking import ranges, tracker
 from exporter.tracking.checkpoint import EnvironmentRecord
 from exporter.tracking.settings import TrackingSettings
-from tracking.harness import Watched
-from tracking.reference import expected
-from tracking.test_model import shown
+from tests.tracking.harness import Watched
+from tests.tracking.reference import expected
+from tests.tracking.test_model import shown
 
 
 @pytest.fixture(autouse=True)

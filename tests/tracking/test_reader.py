@@ -13,10 +13,10 @@ from exporter.simulator import Latency, Options, Status
 from exporter.tracking.ledger import OVERLAP
 from exporter.tracking.reader import TAIL_PAGES
 from exporter.tracking.settings import TrackingSettings
-from tracking.conftest import Watch
-from tracking.harness import Watched
-from tracking.reference import expected
-from tracking.test_model import shown
+from tests.tracking.conftest import Watch
+from tests.tracking.harness import Watched
+from tests.tracking.reference import expected
+from tests.tracking.test_model import shown
 
 MANNERS = ("compare", "not_found", "invalid", "empty", "restart")
 

@@ -5,9 +5,9 @@ import pytest
 from exporter.simulator import Latency, Options
 from exporter.tracking.planner import plan
 from exporter.tracking.settings import TrackingSettings
-from tracking.conftest import Watch
-from tracking.harness import Watched
-from tracking.virtual_time import VirtualTime
+from tests.tracking.conftest import Watch
+from tests.tracking.harness import Watched
+from tests.tracking.virtual_time import VirtualTime
 
 NO_STATS = TrackingSettings(min_interval=0, queue_stats=False)
 

@@ -9,7 +9,7 @@ from exporter.api.types import QueueStats
 from exporter.tracking.ledger import Ledger
 from exporter.tracking.observation import Observation
 from exporter.tracking.snapshot import MAX_UNKNOWN_STATES, Queue, queue_of, stats_of
-from tracking.books import ledger, reading, work_id
+from tests.tracking.books import ledger, reading, work_id
 
 NOW = 1000.0
 STATES = ("queued", "starting", "active", "stopping", "stopped")

@@ -17,11 +17,11 @@ from exporter.tracking import tracker
 from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.traversal import Traversal
 from exporter.tracking.walk import CursorLostError
-from tracking.conftest import Watch
-from tracking.harness import Watched
-from tracking.reference import expected
-from tracking.test_model import shown
-from tracking.virtual_time import VirtualTime
+from tests.tracking.conftest import Watch
+from tests.tracking.harness import Watched
+from tests.tracking.reference import expected
+from tests.tracking.test_model import shown
+from tests.tracking.virtual_time import VirtualTime
 
 LIVE = ("queued", "starting", "active", "stopping")
 

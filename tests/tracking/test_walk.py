@@ -11,9 +11,9 @@ import pytest
 from exporter.api.errors import BadRequest, InvalidResponse, NotFound
 from exporter.simulator import Garbage, Options, Status
 from exporter.tracking.walk import CursorLostError, Page, Walk
-from tracking.conftest import Watch
-from tracking.harness import Watched
-from tracking.virtual_time import VirtualTime
+from tests.tracking.conftest import Watch
+from tests.tracking.harness import Watched
+from tests.tracking.virtual_time import VirtualTime
 
 
 def ids(pages: Sequence[Page]) -> list[str]:

@@ -11,8 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.web.app import Unchanging, WebSettings, check_telemetry_path, create_app
 from exporter.web.deadline import HEADER
-
-from .fakes import FakeFleet, environment, fleet, snapshot
+from tests.web.fakes import FakeFleet, environment, fleet, snapshot
 
 SETTINGS = WebSettings(timeout=8.0, timeout_offset=0.5)
 

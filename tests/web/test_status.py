@@ -10,8 +10,7 @@ from exporter import __version__
 from exporter.tracking.view import FleetView
 from exporter.web.app import Unchanging, WebSettings, create_app
 from exporter.web.status import age_text, render
-
-from .fakes import FakeFleet, environment, fleet, snapshot
+from tests.web.fakes import FakeFleet, environment, fleet, snapshot
 
 NOW = 1_800_000_000.0
 
