@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 
+from exporter.thresholds import Thresholds
 from grafana.boards import environment, exporter_health, fleet
 from grafana.handover import importable
 from grafana.panels import Json
 from grafana.thresholds import Steps
 from prometheus.generate import load_thresholds
-from prometheus.thresholds import Thresholds
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from exporter.thresholds import Thresholds
 from grafana.palette import CRITICAL, OK, WARNING
-from prometheus.thresholds import Thresholds
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from exporter.thresholds import Thresholds
 from prometheus.model import Alert
 from prometheus.promql import duration, number, spoken
 from prometheus.texts import ACCOUNT_NAME, EXPORTER_NAME, FOR_SECONDS, SHARE
-from prometheus.thresholds import Thresholds
 
 
 def alerts(thresholds: Thresholds) -> Iterator[Alert]:

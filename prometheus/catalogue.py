@@ -1,8 +1,8 @@
 """All rules together."""
 
+from exporter.thresholds import Thresholds
 from prometheus import api, collection, exporters, recordings, waiting, workers
 from prometheus.model import Alert, Group, Recording
-from prometheus.thresholds import Thresholds
 
 
 def groups(thresholds: Thresholds) -> tuple[Group, ...]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from exporter.thresholds import Thresholds
 from prometheus.model import Alert
 from prometheus.promql import BY_ENVIRONMENT, ENVIRONMENT, duration, number, spoken
 from prometheus.recordings import FAILURES, REFRESHED
 from prometheus.texts import ACCOUNT_NAME, COUNT, ENVIRONMENT_NAME, FOR_SECONDS, SHARE
-from prometheus.thresholds import Thresholds
 
 ON = f"on ({BY_ENVIRONMENT})"
 REFUSED = f'{FAILURES}{{reason=~"permission|not_found|not_self_hosted"}} > 0'

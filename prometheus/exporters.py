@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from exporter.thresholds import Thresholds
 from prometheus.model import Alert
 from prometheus.promql import duration
 from prometheus.texts import EXPORTER_NAME
-from prometheus.thresholds import Thresholds
 
 TARGET = ("job", "instance")
 

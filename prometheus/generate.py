@@ -10,9 +10,9 @@ import click
 import msgspec
 import yaml
 
+from exporter.thresholds import Thresholds, decode
 from prometheus.model import Site
 from prometheus.render import fill, rules_file, tables
-from prometheus.thresholds import Thresholds, decode
 
 HOME = Path(__file__).resolve().parent
 RULES = HOME / "rules" / "qoder-work.rules.yml"

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
+from exporter.thresholds import Thresholds
 from prometheus.model import Recording
 from prometheus.promql import BY_ENVIRONMENT, ENVIRONMENT, bound, duration
-from prometheus.thresholds import Thresholds
 
 ITEMS: Final = "environment_state:qoder_work_items:max"
 OLDEST_AGE: Final = "environment_state:qoder_work_oldest_age_seconds:max"

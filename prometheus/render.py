@@ -6,10 +6,10 @@ from typing import Any
 
 import yaml
 
+from exporter.thresholds import REASONS, Thresholds
 from prometheus.catalogue import alerts, groups, recorded
 from prometheus.model import Alert, Group, Recording, Site
 from prometheus.promql import duration
-from prometheus.thresholds import REASONS, Thresholds
 
 SEVERITIES = ("critical", "warning", "info")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from exporter.thresholds import Thresholds
 from prometheus.model import Alert
 from prometheus.promql import BY_ENVIRONMENT, ENVIRONMENT, duration, number, spoken
 from prometheus.recordings import (
@@ -14,7 +15,6 @@ from prometheus.recordings import (
     acknowledged,
 )
 from prometheus.texts import COUNT, ENVIRONMENT_NAME, FOR_SECONDS, SHARE
-from prometheus.thresholds import Thresholds
 
 QUEUED = '{state="queued"}'
 ON = f"on ({BY_ENVIRONMENT})"

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from exporter.thresholds import Thresholds
 from prometheus.model import Alert
 from prometheus.promql import BY_ENVIRONMENT, ENVIRONMENT, number
 from prometheus.recordings import HEARTBEAT_LAG, OLDEST_AGE
 from prometheus.texts import COUNT, ENVIRONMENT_NAME, FOR_SECONDS, SHARE
-from prometheus.thresholds import Thresholds
 
 
 def alerts(thresholds: Thresholds) -> Iterator[Alert]:

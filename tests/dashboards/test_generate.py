@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from exporter.thresholds import Thresholds
 from grafana.generate import dashboards, main
 from grafana.layout import Section, place
 from grafana.panels import Panel
-from prometheus.thresholds import Thresholds
 
 
 def run(*arguments: str) -> tuple[int, str]:

@@ -16,10 +16,10 @@ from exporter.metrics.families import families
 from exporter.simulator import BASE_PATH, DEFAULT_TOKEN, ManualClock, create_app
 from exporter.simulator.actors import acting
 from exporter.simulator.scenario import set_up
+from exporter.thresholds import Thresholds
 from exporter.tracking.fleet import Fleet
 from exporter.tracking.settings import AccountSettings, TrackingSettings
 from prometheus.catalogue import groups
-from prometheus.thresholds import Thresholds
 from tests.dashboards.promql_names import names_in
 from tests.rules.places import RULES
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
+from exporter.thresholds import REASONS, Thresholds
 from prometheus.catalogue import alerts
 from prometheus.model import Alert, Site
-from prometheus.thresholds import REASONS, Thresholds
 from tests.rules.places import ALERTS_PAGE, RULES, RUNBOOKS
 
 ALERTS = alerts(Thresholds())

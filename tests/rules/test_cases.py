@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from exporter.thresholds import Thresholds
 from prometheus.catalogue import alerts, groups
-from prometheus.thresholds import Thresholds
 from tests.rules.places import UNIT_TESTS
 
 CASES = ("fires", "below", "gap", "resolves")

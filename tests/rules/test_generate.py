@@ -6,12 +6,12 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from exporter.thresholds import REASONS, Thresholds, decode
 from prometheus import generate
 from prometheus.catalogue import alerts
 from prometheus.model import Site
 from prometheus.promql import duration
 from prometheus.render import fill, rules_file
-from prometheus.thresholds import REASONS, Thresholds, decode
 from tests.rules.places import ALERTS_PAGE, GENERATE, ROOT, RULES
 
 

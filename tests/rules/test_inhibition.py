@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from exporter.thresholds import Thresholds
 from prometheus.catalogue import alerts
 from prometheus.model import Alert
-from prometheus.thresholds import Thresholds
 from tests.rules.alerting import Alertmanager, about, alertmanager
 from tests.rules.places import ALERTMANAGER_CONFIG
 

@@ -1,6 +1,7 @@
 """The Environment dashboard on the objective: items acknowledged in time."""
 
 from exporter.metrics.table import QUEUE_WAIT
+from exporter.thresholds import Thresholds
 from grafana.boards.environment.expressions import NOTHING_HAPPENED
 from grafana.kinds import stat, timeseries
 from grafana.layout import Section
@@ -8,7 +9,6 @@ from grafana.palette import BURN, CRITICAL
 from grafana.panels import Query, Text
 from grafana.promql import increase, le, per_environment
 from grafana.thresholds import Steps
-from prometheus.thresholds import Thresholds
 
 
 def _windows(thresholds: Thresholds) -> dict[str, float]:

@@ -1,7 +1,4 @@
-"""Every number an operator may want to change, in one place, each with its reason.
-
-Other values come from a YAML file of ``name: value`` pairs given to ``generate.py --thresholds``.
-"""
+"""From when on something is a problem: the numbers that alerts, dashboards and pages judge by, each with its reason."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -83,7 +80,9 @@ class Thresholds:
     burn_slow_for: float = _of(900, "seconds", "A ticket can wait for a quarter of an hour of certainty.")
 
     heartbeat_late: float = _of(
-        120, "seconds", "Workers usually ask for a lease of 60 s and beat every 30 s: two leases have been missed."
+        120,
+        "seconds",
+        "Workers usually ask for a lease of 60 s and renew it every 30 s: two leases have been missed.",
     )
     heartbeat_late_for: float = _of(120, "seconds", "A worker that pauses, for instance to collect garbage, recovers.")
     heartbeat_lost: float = _of(
@@ -131,8 +130,8 @@ class Thresholds:
     throttled_for: float = _of(900, "seconds", "Bursts of other clients are over by then.")
     clock_skew: float = _of(10, "seconds", "Far above what a synchronised clock shows; ages are corrected from 2 s on.")
     clock_skew_for: float = _of(900, "seconds", "Time for NTP to step in after a resume.")
-    discovery_failing_for: float = _of(900, "seconds", "Three look-ups at the default interval of 5 min.")
-    reload_failed_for: float = _of(300, "seconds", "Whoever is editing the file has a moment to mend it.")
+    discovery_failing_for: float = _of(900, "seconds", "Three discoveries at the default interval of 5 min.")
+    reload_failed_for: float = _of(300, "seconds", "Whoever is editing the file has a moment to fix it.")
     exporter_absent_for: float = _of(60, "seconds", "On top of 5 min in which no exporter was seen.")
     exporter_down_for: float = _of(300, "seconds", "On top of 5 min without a scrape: a redeployment is over.")
 
