@@ -1,11 +1,12 @@
 # Everything here works on a machine with only Python (3.11 or newer), make and git.
 
 PYTHON ?= python3
+JOBS   ?= auto
 VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs clean lock
+.PHONY: help demo test test-long lint format docs clean lock
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -28,7 +29,10 @@ demo: $(VENV)/.run ## Run a simulated work API with workers, and the exporter on
 	$(BIN)/python -m exporter demo $(ARGS)
 
 test: $(VENV)/.dev ## Run every test this machine has the programs for
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-long: $(VENV)/.dev ## Run the random tests with five times as many cases
+	LONG_RANDOM_RUNS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m hypothesis $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types and who imports whom
 	$(BIN)/ruff format --check .

@@ -5,8 +5,26 @@ import shutil
 
 import pytest
 
+from tests.support import randomness
+
 MANDATORY = bool(os.environ.get("REQUIRE_PROGRAMS"))
 """Whether a missing program of the operating system is a failure, and nothing may be skipped."""
+
+
+randomness.load_profile()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Give hypothesis a seed that is the same for the same code."""
+    if config.getoption("hypothesis_seed") is None:
+        config.option.hypothesis_seed = randomness.seed()
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say how the random cases of this run can be had again."""
+    seed = config.getoption("hypothesis_seed")
+    return f"random tests: RANDOM_SEED={seed}" + (" LONG_RANDOM_RUNS=1" if randomness.LONG else "")
 
 
 @pytest.fixture(autouse=True)

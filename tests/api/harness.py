@@ -100,6 +100,6 @@ async def conversing(conversation: Conversation) -> AsyncIterator[str]:
 
 def read(body: object, shape: type[T]) -> T:
     """What a client makes of a 200 with this content: bytes, or anything that JSON can say."""
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    content = body if isinstance(body, bytes) else json.dumps(body, allow_nan=False).encode()
     request = httpx.Request("GET", BASE_URL, headers={"Authorization": f"Bearer {TOKEN}"})
     return decode("get", httpx.Response(200, content=content, request=request), shape)

@@ -19,6 +19,7 @@ from exporter.simulator import DEFAULT_TOKEN, Reset, Simulation, SimulatorServer
 from exporter.simulator.faults import AnyFault
 from tests.api.harness import BASE_URL, ENVIRONMENT, GivenToken, client, within
 from tests.api.play import START, play
+from tests.support.randomness import FACTOR
 
 STATS = f"{BASE_URL}/environments/{ENVIRONMENT}/work/stats"
 GOOD = httpx.Response(200, json={"depth": 3})
@@ -182,7 +183,7 @@ def test_a_deadline_that_has_passed_leaves_one_attempt() -> None:
     assert len(called.at) == 1
 
 
-@settings(max_examples=40)
+@settings(max_examples=40 * FACTOR)
 @given(st.lists(st.sampled_from([408, 429, 500, 503]), max_size=6), st.floats(0, 30), st.integers(0, 10))
 def test_no_attempt_is_ever_begun_past_the_deadline(codes: list[int], patience: float, wait: int) -> None:
     called = call([status(code, str(wait)) for code in codes], patience=patience)

@@ -3,11 +3,9 @@
 import contextlib
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,26 +14,9 @@ import httpx
 
 from grafana.interpolate import All, Chosen, Scope, Span
 from grafana.query_api import Prometheus, Series
+from tests.support.waiting import PATIENCE, free_port, until
 
 Json = dict[str, Any]
-PATIENCE = 120
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def until(condition: Callable[[], bool], waiting_for: str | Callable[[], str]) -> None:
-    """Poll until a condition holds, or fail and say what was waited for."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > deadline:
-            what = waiting_for if isinstance(waiting_for, str) else waiting_for()
-            raise AssertionError(f"waited {PATIENCE} s in vain for {what}")
-        time.sleep(0.1)
 
 
 @contextlib.contextmanager

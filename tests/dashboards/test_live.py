@@ -18,7 +18,8 @@ from grafana.palette import CRITICAL
 from grafana.query_api import Prometheus, Series
 from prometheus.generate import main as write_rules
 from tests.dashboards.conftest import FILES
-from tests.dashboards.running import ALL, Demo, ask, demo, prometheus, until
+from tests.dashboards.running import ALL, Demo, ask, demo, prometheus
+from tests.support.waiting import until
 
 Json = dict[str, Any]
 pytestmark = pytest.mark.program("prometheus")

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,31 +16,15 @@ import httpx
 import yaml
 
 from tests.dashboards import running
-from tests.dashboards.running import free_port, until
+from tests.support.waiting import PATIENCE, free_port, until
 
 T = TypeVar("T")
 Json = dict[str, Any]
 
-PATIENCE = 60
-"""Seconds after which a test gives up waiting for a program; far beyond what any takes."""
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 LONG = str(PATIENCE)
 """The patience of a scraper that wants everything."""
-
-
-def eventually(look: Callable[[], T | None], what: str | Callable[[], str]) -> T:
-    """Wait until there is something, and return it; the error of a wait in vain says what was waited for."""
-    found: list[T] = []
-
-    def there() -> bool:
-        seen = look()
-        if seen is not None:
-            found.append(seen)
-        return bool(found)
-
-    until(there, what)
-    return found[0]
 
 
 def without_settings(variables: Mapping[str, str]) -> dict[str, str]:

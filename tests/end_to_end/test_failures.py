@@ -8,8 +8,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.simulator import STATES, Options, Simulation, SimulatorThread
-from tests.dashboards.running import free_port
-from tests.end_to_end.running import OPENMETRICS, Exporter, Json, Prometheus, eventually, exporter, once, written
+from tests.end_to_end.running import OPENMETRICS, Exporter, Json, Prometheus, exporter, once, written
+from tests.support.waiting import eventually, free_port
 
 TOKENS = {"GOOD": "good-must-never-be-shown", "WRONG": "wrong-must-never-be-shown", "NONE": "eyJ-must-never-be-shown"}
 """None looks like a personal access token, so that nothing but care keeps them out of the log."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from exporter.simulator import Simulation, SimulatorThread
-from tests.end_to_end.running import Exporter, Prometheus, eventually, exporter
+from tests.end_to_end.running import Exporter, Prometheus, exporter
+from tests.support.waiting import eventually
 
 TOKEN = "must-never-be-shown"
 NAME = 'say "hello" to\nback\\slash, ü 任务'

@@ -9,8 +9,9 @@ import pytest
 
 from exporter.simulator import STATES, ManualClock, Options, Simulation, SimulatorThread, Times
 from exporter.simulator.options import EnvelopeField, StatsField
-from tests.end_to_end.running import Exporter, eventually, exporter, once, written
+from tests.end_to_end.running import Exporter, exporter, once, written
 from tests.end_to_end.truth import Key, differences, series_of
+from tests.support.waiting import eventually
 
 SEEDS = range(10)
 PASTS = (0, 1, 99, 100, 101, 350)

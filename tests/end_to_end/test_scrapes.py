@@ -11,7 +11,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.simulator import Latency, Simulation, SimulatorThread
-from tests.end_to_end.running import OPENMETRICS, PATIENCE, Exporter, eventually, exporter
+from tests.end_to_end.running import OPENMETRICS, Exporter, exporter
+from tests.support.waiting import PATIENCE, eventually
 
 TOKEN = "must-never-be-shown"
 

@@ -32,6 +32,7 @@ from tests.metrics.views import (
     samples,
     snapshot,
 )
+from tests.support.randomness import FACTOR
 
 TEXT = "text/plain; version=0.0.4"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -174,7 +175,7 @@ def test_any_state_and_metadata_come_through(value: str, accept: str) -> None:
 LABEL_VALUES = st.text(st.characters(codec="utf-8"))
 
 
-@settings(max_examples=30)
+@settings(max_examples=30 * FACTOR)
 @given(LABEL_VALUES, LABEL_VALUES, LABEL_VALUES, st.sampled_from([TEXT, OPENMETRICS]))
 def test_any_text_comes_through(name: str, state: str, job: str, accept: str) -> None:
     view = fleet(environment(name, snapshot=snapshot(queue=queue(counts={(state, (job,)): 1}))), keys=("job",))
@@ -245,7 +246,7 @@ IDS = st.text(st.characters(codec="utf-8", exclude_characters='"'))
 """Not even a quote that is escaped as it should be is understood by this parser in an exemplar."""
 
 
-@settings(max_examples=30)
+@settings(max_examples=30 * FACTOR)
 @given(IDS, st.none() | IDS)
 def test_an_exemplar_is_never_longer_than_openmetrics_allows(work_id: str, session_id: str | None) -> None:
     seen = Lifecycle()

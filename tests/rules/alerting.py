@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import yaml
 
-from tests.dashboards.running import free_port, until
 from tests.rules.places import ALERTMANAGER_CONFIG
+from tests.support.waiting import free_port, until
 
 Notification = dict[str, Any]
 

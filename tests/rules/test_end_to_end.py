@@ -16,9 +16,10 @@ from click.testing import CliRunner
 
 from exporter.simulator import DEFAULT_TOKEN, Simulation, SimulatorThread
 from prometheus import generate
-from tests.dashboards.running import free_port, prometheus, until
+from tests.dashboards.running import prometheus
 from tests.rules.alerting import Alertmanager, Listener, alertmanager
 from tests.rules.places import PROMETHEUS_CONFIG
+from tests.support.waiting import free_port, until
 
 NAME = "gpu workers"
 

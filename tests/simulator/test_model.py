@@ -12,6 +12,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from exporter.simulator import STATES
 from tests.simulator.account import Account
+from tests.support.randomness import FACTOR
 
 WORKERS = st.sampled_from([None, "w1", "w2", "w3"])
 SECOND = 1_000_000
@@ -166,4 +167,4 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 TestQueue = QueueMachine.TestCase
-TestQueue.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestQueue.settings = settings(max_examples=40 * FACTOR, stateful_step_count=40)

@@ -260,7 +260,7 @@ class TestErrors:
         {"secret": "everywhere"},
         {"page_cap": 2},
     ],
-    ids=str,
+    ids=["no_content", "no has_more", "no first_id", "null_stats", "absent_stats", "secret", "page_cap"],
 )
 def test_it_tolerates_what_the_documentation_leaves_open(service: Service, change: dict[str, Any]) -> None:
     service.simulation.options = replace(Options(), **change)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -18,6 +18,7 @@ from exporter.tracking import checkpoint
 from exporter.tracking.checkpoint import KEPT_FOR, Checkpoint, EnvironmentRecord
 from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.tracker import Tracker
+from tests.support.randomness import FACTOR
 from tests.tracking.conftest import Watch
 from tests.tracking.harness import Watched
 from tests.tracking.reference import expected
@@ -80,7 +81,7 @@ def whole(tracker: Tracker) -> dict[str, Any]:
 # -- what survives ----------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20 * FACTOR)
 @given(seed=st.integers(0, 2**32))
 def test_everything_that_is_known_survives(seed: int) -> None:
     chance = random.Random(seed)
@@ -351,7 +352,7 @@ def test_a_file_that_cannot_be_used_is_set_aside_with_a_warning(watched: Watched
     assert load(watched, path) == watched.tracker.record()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60 * FACTOR)
 @given(position=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_no_flipped_bit_goes_unnoticed(tmp_path_factory: pytest.TempPathFactory, position: float, bit: int) -> None:
     with Watched() as watched:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.histogram import Histogram
 from exporter.simulator import Options, TrueItem
 from exporter.tracking.lifecycle import EXEMPLAR_LENGTH, Lifecycle
 from exporter.tracking.observation import Observation
+from tests.support.randomness import FACTOR
 from tests.tracking.harness import Watched
 from tests.tracking.reference import BOUNDS
 
@@ -122,7 +123,7 @@ class Lives:
         return True
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60 * FACTOR)
 @given(seed=st.integers(0, 2**32))
 def test_whatever_lives_items_live_each_event_is_counted_once(seed: int) -> None:
     chance = random.Random(seed)

@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.simulator import Options, Status
 from exporter.tracking.lookback import find_origin
 from exporter.tracking.settings import TrackingSettings
+from tests.support.randomness import FACTOR
 from tests.tracking.conftest import Watch
 from tests.tracking.harness import Watched
 
@@ -62,7 +63,7 @@ def counts(watched: Watched) -> dict[str, int]:
 # -- where it is ------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60 * FACTOR)
 @given(
     bursts=st.lists(st.tuples(st.integers(1, 250), st.floats(0, 200), st.floats(0, 1e6)), max_size=5),
     share=st.floats(-0.1, 1.1),

@@ -6,12 +6,13 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.simulator import Options
 from exporter.tracking.observation import Labeller
 from exporter.tracking.settings import TrackingSettings
+from tests.support.randomness import FACTOR
 from tests.tracking.conftest import Watch
 from tests.tracking.harness import Watched
 
@@ -59,7 +60,7 @@ metadata = st.dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40 * FACTOR)
 @given(
     arrivals=st.lists(st.lists(st.tuples(metadata, st.sampled_from(STATES)), max_size=60), min_size=1, max_size=4),
     keys=st.sampled_from([("job",), ("job", "team"), ("team", "job"), ("missing",)]),

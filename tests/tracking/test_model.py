@@ -11,13 +11,15 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, event, seed, settings
+from hypothesis import event, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from exporter.simulator import Garbage, Options, Reset, Status, Truncate
 from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.snapshot import Queue
+from tests.support import randomness
+from tests.support.randomness import FACTOR
 from tests.tracking.harness import Watched
 from tests.tracking.reference import expected
 from tests.tracking.virtual_time import VirtualTime, install
@@ -27,8 +29,8 @@ CURSORS = ("compare", "not_found", "invalid", "empty", "restart")
 JOBS = ("", "train", "evaluate", "serve")
 GARBAGE = ("html", "invalid_json", "wrong_types", "empty", "null", "repeated_page", "stuck_cursor", "descending")
 
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "200"))
-SEED = int(os.environ.get("MODEL_SEED", random.SystemRandom().randrange(2**32)))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", 100 * FACTOR))
+SEED = int(os.environ.get("MODEL_SEED", randomness.seed()))
 
 
 def shown(queue: Queue) -> dict[str, Any]:
@@ -342,6 +344,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert ledger.recent == sorted(set(ledger.recent), key=lambda work_id: work_id or "")
 
 
+@pytest.mark.hypothesis
 def test_every_successful_refresh_is_true(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():  # it belongs into the log of a run that went well, too
         print(f"MODEL_SEED={SEED} MODEL_EXAMPLES={EXAMPLES}")
@@ -351,8 +354,5 @@ def test_every_successful_refresh_is_true(monkeypatch: pytest.MonkeyPatch, capsy
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=40,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            print_blob=True,
         ),
     )

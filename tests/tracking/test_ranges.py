@@ -5,13 +5,14 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.simulator import Options
 from exporter.tracking import ranges, tracker
 from exporter.tracking.checkpoint import EnvironmentRecord
 from exporter.tracking.settings import TrackingSettings
+from tests.support.randomness import FACTOR
 from tests.tracking.harness import Watched
 from tests.tracking.reference import expected
 from tests.tracking.test_model import shown
@@ -47,7 +48,7 @@ def places(record: EnvironmentRecord) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12 * FACTOR)
 @given(
     bursts=st.lists(st.tuples(st.integers(1, 250), st.floats(0, 5000)), min_size=1, max_size=6),
     live_every=st.integers(2, 50),

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 import structlog
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -17,6 +17,7 @@ from exporter.tracking import tracker
 from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.traversal import Traversal
 from exporter.tracking.walk import CursorLostError
+from tests.support.randomness import FACTOR
 from tests.tracking.conftest import Watch
 from tests.tracking.harness import Watched
 from tests.tracking.reference import expected
@@ -362,7 +363,7 @@ def test_the_end_of_a_segment_that_has_moved_on_since_loses_no_count(watched: Wa
     assert shown(watched.queue()) == truth(watched)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40 * FACTOR)
 @given(
     seed=st.integers(0, 2**32),
     cap=st.sampled_from([7, 33, 60, 99, 100]),

@@ -1,0 +1,1 @@
+"""What many tests start, wait for and parse."""
