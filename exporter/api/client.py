@@ -218,10 +218,18 @@ def _failure(endpoint: Endpoint, response: httpx.Response, read_at: float) -> er
     if envelope.error is not None:
         words = [envelope.error.type, envelope.error.message]
         message += "".join(f": {_said(response, word)}" for word in words if word)
-    if envelope.request_id:
-        message += f" (request {_said(response, envelope.request_id)})"
+    request_id = _request_id(response, envelope)
+    if request_id is not None:
+        message += f" (request {request_id})"
     wait = retry_after(response.headers.get("retry-after"), read_at)
-    return errors.for_status(status)(message, endpoint=endpoint, status=status, retry_after=wait)
+    return errors.for_status(status)(message, endpoint=endpoint, status=status, retry_after=wait, request_id=request_id)
+
+
+def _request_id(response: httpx.Response, envelope: _ErrorEnvelope) -> str | None:
+    """The API's ID of a request: in the body, else in a header, as the official clients look for it."""
+    headers = response.headers
+    found = envelope.request_id or headers.get("x-request-id") or headers.get("request-id")
+    return _said(response, found) if found else None
 
 
 def _said(response: httpx.Response, words: str) -> str:

@@ -21,18 +21,26 @@ class APIError(Exception):
         endpoint: The call that failed.
         status: The HTTP status, or None where no answer came.
         retry_after: Seconds the API asked to wait, or None.
+        request_id: The API's ID of the request, by which its operators find it, or None.
     """
 
     reason: ClassVar[str] = "invalid_response"
     passing: ClassVar[bool] = False
 
     def __init__(
-        self, message: str, *, endpoint: Endpoint, status: int | None = None, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        endpoint: Endpoint,
+        status: int | None = None,
+        retry_after: float | None = None,
+        request_id: str | None = None,
     ) -> None:
         super().__init__(f"{endpoint}: {message}")
         self.endpoint = endpoint
         self.status = status
         self.retry_after = retry_after
+        self.request_id = request_id
 
 
 class Unauthenticated(APIError):

@@ -12,6 +12,7 @@ import structlog
 from exporter.api.client import WorkAPI
 from exporter.tracking.checkpoint import Checkpoint, EnvironmentRecord, copied
 from exporter.tracking.discovery import Discovery
+from exporter.tracking.observation import Observation
 from exporter.tracking.settings import AccountSettings, TrackingSettings
 from exporter.tracking.tracker import Tracker
 from exporter.tracking.view import AccountView, EnvironmentIdentity, FleetView
@@ -173,6 +174,11 @@ class Fleet:
             accounts=tuple(account.view() for account in self._accounts),
             metadata_keys=self._tracking.metadata_keys,
         )
+
+    def items(self, environment_id: str) -> tuple[Observation, ...]:
+        """The live items of an environment as last read, in the order of its list; none where it is not watched."""
+        found = (tracker for tracker in self._trackers() if tracker.environment.id == environment_id)
+        return next((tracker.items() for tracker in found), ())
 
     def records(self) -> list[EnvironmentRecord]:
         """What a fleet that takes over from this one must know, apart from what this one goes on to change."""

@@ -12,7 +12,8 @@ from exporter.api.errors import REASONS, APIError, InvalidResponse
 from exporter.tracking.checkpoint import EnvironmentRecord, record_lifecycle, restore_ledger, restore_lifecycle
 from exporter.tracking.ledger import Ledger
 from exporter.tracking.lookback import find_origin
-from exporter.tracking.observation import Labeller
+from exporter.tracking.observation import Labeller, Observation
+from exporter.tracking.outcomes import Outcomes, outcome_of
 from exporter.tracking.ranges import PAGES_BEFORE, Ranges
 from exporter.tracking.reader import Reader, TailLostError
 from exporter.tracking.settings import TrackingSettings
@@ -73,6 +74,7 @@ class Tracker:
         self._failures = Counter(dict.fromkeys((*REASONS, INTERNAL), 0))
         self._duration: float | None = None
         self._requests: int | None = None
+        self._outcomes = Outcomes()
         if record is not None:
             self._restore(record)
 
@@ -106,7 +108,14 @@ class Tracker:
             failures=dict(self._failures),
             error=self._error,
             progress=self._progress,
+            outcomes=self._outcomes.newest_first(),
+            failing_since=self._outcomes.failing_since,
+            read_at=None if self._snapshot is None else self._snapshot.read_at,
         )
+
+    def items(self) -> tuple[Observation, ...]:
+        """The live items as last read, in the order of the list; made on demand, and each has its own ``read_at``."""
+        return tuple(live.seen for live in self.ledger.live.values())
 
     async def complete(self) -> None:
         """Read everything there is to read, however long it takes."""
@@ -171,12 +180,15 @@ class Tracker:
         start = time.monotonic()
         source = self._source(deadline)
         reason: str | None = None
+        failed: Exception | None = None
         try:
             await self._read(source, deadline)
         except APIError as error:
+            failed = error
             reason, self._error = error.reason, str(error)
             log.warning("refresh failed", environment=self.environment.id, reason=reason, error=self._error)
         except Exception as error:
+            failed = error
             reason, self._error = INTERNAL, f"{type(error).__name__}: {error}"
             log.exception("refresh failed: this is a defect of the exporter", environment=self.environment.id)
         else:
@@ -185,6 +197,7 @@ class Tracker:
             self._duration, self._requests = time.monotonic() - start, source.requests
         if reason is not None:
             self._failures[reason] += 1
+        self._outcomes.add(outcome_of(self._now(), self._duration, self._requests, reason, failed))
         self._up = reason is None
 
     async def _read(self, source: Source, deadline: float) -> None:

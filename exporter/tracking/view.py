@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from exporter.api.requests import RequestCounts
 from exporter.tracking.lifecycle import Lifecycle
+from exporter.tracking.outcomes import Outcome
 from exporter.tracking.snapshot import Snapshot
 
 
@@ -32,6 +33,9 @@ class EnvironmentView:
         failures: Failed refreshes by reason; every reason is present.
         error: The newest failure's words, or None if the newest refresh succeeded.
         progress: What the reading of the whole list has come to, in words, or None if none is under way.
+        outcomes: How the last refreshes ended, newest first; failures are kept longer than successes.
+        failing_since: Unix time of the first failure since the last success, or None while refreshes succeed.
+        read_at: Unix time at which the newest data were read, also where they are withheld by now; None without any.
     """
 
     environment: EnvironmentIdentity
@@ -44,6 +48,9 @@ class EnvironmentView:
     failures: Mapping[str, int]
     error: str | None
     progress: str | None
+    outcomes: tuple[Outcome, ...] = ()
+    failing_since: float | None = None
+    read_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,22 @@ async def test_the_envelope_is_quoted_as_far_as_it_is_one(
 
 
 @pytest.mark.parametrize(
+    ("body", "headers", "request_id"),
+    [
+        (envelope("api_error", "It broke."), {"x-request-id": "r-2"}, REQUEST_ID),
+        (envelope("api_error", "It broke.", request_id=None), {"x-request-id": "r-2"}, "r-2"),
+        ({}, {"request-id": "r-3"}, "r-3"),
+        ({}, {}, None),
+    ],
+)
+async def test_the_request_id_is_kept_from_the_body_or_a_header(
+    respx_mock: respx.MockRouter, body: object, headers: dict[str, str], request_id: str | None
+) -> None:
+    failure = await failure_of(respx_mock, httpx.Response(503, json=body, headers=headers))
+    assert failure.request_id == request_id
+
+
+@pytest.mark.parametrize(
     "body", [b"", b"<html><body>Bad Gateway</body></html>", b'{"error": {"mess', b"\xff\xfe", b'{"x":' + b"[" * 100_000]
 )
 async def test_a_body_that_is_no_envelope_says_nothing(respx_mock: respx.MockRouter, body: bytes) -> None:
