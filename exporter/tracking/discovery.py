@@ -9,6 +9,7 @@ import structlog
 from exporter.api.client import WorkAPI
 from exporter.api.errors import APIError, InvalidResponse
 from exporter.api.types import Environment
+from exporter.tracking.outcomes import Outcome, outcome_of
 from exporter.tracking.settings import AccountSettings, DiscoverySettings
 
 MAX_PAGES = 1000
@@ -33,6 +34,7 @@ class Discovery:
     def __init__(self, account: AccountSettings, api: WorkAPI, changed: Callable[[Mapping[str, str]], None]) -> None:
         self.up: bool | None = None
         self.error: str | None = None
+        self.failure: Outcome | None = None
         self._account = account
         self._api = api
         self._changed = changed
@@ -59,16 +61,19 @@ class Discovery:
 
     async def look(self) -> None:
         """Look once, and tell what is to be watched."""
+        start = time.monotonic()
         try:
             found = await self._environments()
         except APIError as error:
             self.up, self.error = False, str(error)
+            self.failure = outcome_of(time.time(), time.monotonic() - start, 1, error.reason, error)
             log.warning("discovery failed; known environments stay", account=self._account.name, error=self.error)
         except Exception as error:
             self.up, self.error = False, f"{type(error).__name__}: {error}"
+            self.failure = outcome_of(time.time(), time.monotonic() - start, 1, "internal", error)
             log.exception("discovery failed: this is a defect of the exporter", account=self._account.name)
         else:
-            self.up, self.error = True, None
+            self.up, self.error, self.failure = True, None, None
             self._tell(selected(found, self._account))
         finally:
             self._looked.set()

@@ -52,6 +52,7 @@ class Account:
             environments=len(self.trackers),
             discovery_up=self.discovery.up,
             discovery_error=self.discovery.error,
+            discovery_failure=self.discovery.failure,
         )
 
     async def close(self) -> None:
@@ -147,17 +148,18 @@ class Fleet:
         for tracker in self._trackers():
             tracker.refresh(time.monotonic() + self._tracking.min_interval)
 
-    async def collect(self, deadline: float) -> FleetView:
+    async def collect(self, deadline: float, only: EnvironmentIdentity | None = None) -> FleetView:
         """Refresh what is old enough to be refreshed, and show the newest data at the latest at ``deadline``.
 
         The first call also waits for the first look-up, so that what it shows is all there is, by its right name.
 
         Args:
             deadline: On ``time.monotonic()``'s clock. What is not done by then goes on, and serves the next call.
+            only: The one environment to refresh and wait for; None for all. What is shown is everything all the same.
         """
         if not self.ready:
             await self._until(self._started.wait(), deadline)
-        refreshes = {task for tracker in self._trackers() if (task := tracker.refresh(deadline)) is not None}
+        refreshes = {task for tracker in self._trackers(only) if (task := tracker.refresh(deadline)) is not None}
         if refreshes:
             await self._until(asyncio.wait(refreshes), deadline)
         return self.view()
@@ -175,10 +177,9 @@ class Fleet:
             metadata_keys=self._tracking.metadata_keys,
         )
 
-    def items(self, environment_id: str) -> tuple[Observation, ...]:
+    def items(self, environment: EnvironmentIdentity) -> tuple[Observation, ...]:
         """The live items of an environment as last read, in the order of its list; none where it is not watched."""
-        found = (tracker for tracker in self._trackers() if tracker.environment.id == environment_id)
-        return next((tracker.items() for tracker in found), ())
+        return next((tracker.items() for tracker in self._trackers(environment)), ())
 
     def records(self) -> list[EnvironmentRecord]:
         """What a fleet that takes over from this one must know, apart from what this one goes on to change."""
@@ -204,8 +205,9 @@ class Fleet:
             return inherited
         return self._checkpoint.known(base_url, environment_id)
 
-    def _trackers(self) -> list[Tracker]:
-        return [tracker for account in self._accounts for tracker in account.trackers.values()]
+    def _trackers(self, only: EnvironmentIdentity | None = None) -> list[Tracker]:
+        trackers = [tracker for account in self._accounts for tracker in account.trackers.values()]
+        return trackers if only is None else [tracker for tracker in trackers if tracker.environment == only]
 
     async def _until(self, work: Coroutine[Any, Any, object], deadline: float) -> None:
         """Wait for some work until the deadline or an interruption, which end the waiting alone, not the work."""

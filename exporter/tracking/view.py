@@ -64,6 +64,7 @@ class AccountView:
         environments: How many environments are watched.
         discovery_up: Whether the newest discovery succeeded; None where environments are configured by hand.
         discovery_error: The newest discovery's failure, or None.
+        discovery_failure: The same with its reason and the API's request ID, or None.
     """
 
     name: str
@@ -72,6 +73,7 @@ class AccountView:
     environments: int
     discovery_up: bool | None
     discovery_error: str | None
+    discovery_failure: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)

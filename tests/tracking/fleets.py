@@ -11,7 +11,7 @@ from exporter.api.client import ClientSettings
 from exporter.simulator import ManualClock, Simulation, create_app
 from exporter.tracking.fleet import Fleet
 from exporter.tracking.settings import AccountSettings, TrackingSettings
-from exporter.tracking.view import EnvironmentView, FleetView
+from exporter.tracking.view import EnvironmentIdentity, EnvironmentView, FleetView
 from tests.tracking.harness import BASE_URL, Forgetful, GivenToken
 from tests.tracking.virtual_time import VirtualLoop, VirtualTime
 
@@ -62,10 +62,10 @@ class Account:
         """Start the fleet."""
         self.run(self.fleet.start())
 
-    def collect(self, seconds: float = 10.0) -> FleetView:
+    def collect(self, seconds: float = 10.0, only: EnvironmentIdentity | None = None) -> FleetView:
         """What a scraper that waits so long is shown."""
         self.transport.requests.clear()
-        return self.run(self.fleet.collect(time.monotonic() + seconds))
+        return self.run(self.fleet.collect(time.monotonic() + seconds, only))
 
     def wait(self, seconds: float) -> None:
         """Let time pass, everywhere, with whatever the fleet does meanwhile."""

@@ -18,6 +18,7 @@ from exporter.tracking.ledger import Ledger
 from exporter.tracking.settings import AccountSettings, EnvironmentSettings, TrackingSettings
 from exporter.tracking.tracker import INTERNAL, Tracker
 from exporter.tracking.traversal import Traversal
+from exporter.tracking.view import EnvironmentIdentity
 from tests.tracking.fleets import Account, by_name, counts, shown
 from tests.tracking.virtual_time import VirtualTime
 
@@ -103,6 +104,23 @@ def test_data_that_are_too_old_are_withheld(account: Account) -> None:
     view = account.collect()
     assert shown(view) == {"a": None, "b": None}
     assert [each.up for each in view.environments] == [False, False]
+
+
+def test_one_environment_can_be_refreshed_by_itself(account: Account) -> None:
+    first, second = account.fleet.view().environments
+    account.collect(only=second.environment)
+    read_at = {each.environment.name: each.read_at for each in account.fleet.view().environments}
+    assert read_at["a"] == first.read_at
+    assert read_at["b"] != second.read_at
+
+
+def test_the_live_items_of_one_environment_are_shown(account: Account) -> None:
+    identities = [each.environment for each in account.fleet.view().environments]
+    assert [[item.state for item in account.fleet.items(each)] for each in identities] == [
+        ["queued", "active"],
+        ["queued"],
+    ]
+    assert account.fleet.items(EnvironmentIdentity("env_other", "a", "default")) == ()
 
 
 # -- deadlines --------------------------------------------------------------------------------------------------------
@@ -305,12 +323,16 @@ def test_a_failing_look_up_leaves_what_was_known(account: Account) -> None:
     assert shown(view) == {"a": {"queued": 1, "active": 1}, "b": {"queued": 1, "stopped": 2}}
     assert view.accounts[0].discovery_up is False
     assert "403" in (view.accounts[0].discovery_error or "")
+    failure = view.accounts[0].discovery_failure
+    assert failure is not None
+    assert (failure.reason, failure.status, failure.request_id is not None) == ("permission", 403, True)
     account.simulation.faults.clear()
     account.wait(16)
     view = account.collect()
     assert set(shown(view)) == {"a", "b", "c"}
     assert view.accounts[0].discovery_up is True
     assert view.accounts[0].discovery_error is None
+    assert view.accounts[0].discovery_failure is None
 
 
 def test_a_refresh_of_an_environment_that_goes_is_no_longer_waited_for(account: Account) -> None:
