@@ -16,16 +16,14 @@ from typing import TypeVar
 import httpx
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from exporter import __version__
 from exporter.api.token import EnvironmentToken, FileToken
 from exporter.cli import main, wiring
-from exporter.config import checks, load
-from exporter.metrics import families, table
+from exporter.config import Histograms, load
+from exporter.metrics import table
 from exporter.simulator import STATES, Latency, Simulation, SimulatorThread
 from exporter.web.listen import Address, listen
 
@@ -543,7 +541,9 @@ accounts:
     environments: [{id: env_a, name: A}, {id: env_b}]
 scrape: {timeout: 20s, timeout_offset: 1s, min_interval: 2s, max_staleness: 3m, queue_stats: false}
 history: {checkpoint: progress.json, resync_interval: 6h, lookback: 7d}
-metrics: {metadata_labels: [job, team], max_label_values: 9}
+metrics: {metadata_labels: [job, team], max_label_values: 9, histograms: {queue_age: [5m, 1m], startup: [], run: false}}
+probe: {allow_any: true}
+links: {session: 'https://example.com/{session_id}'}
 """)
         return file
 
@@ -572,10 +572,17 @@ metrics: {metadata_labels: [job, team], max_label_values: 9}
         assert (tracking.lookback, tracking.metadata_keys, tracking.max_label_values) == (604800, ("job", "team"), 9)
         web = wiring.web_settings(config, "/work")
         assert (web.telemetry_path, web.timeout, web.timeout_offset) == ("/work", 20, 1)
+        assert (web.probe_any, web.session_link) == (True, "https://example.com/{session_id}")
+        assert web.histograms == {
+            table.QUEUE_AGE.name: (60.0, 300.0),
+            table.STARTUP.name: (),
+            table.RUN.name: None,
+        }
 
-    @given(st.text())
-    def test_a_metadata_key_becomes_the_label_that_was_checked(self, key: str) -> None:
-        assert checks.label_name(key) == families.label_name(key)
-
-    def test_no_metadata_key_may_become_a_label_that_the_items_have(self) -> None:
-        assert {*table.ITEMS.labels, "le"} == set(checks.RESERVED_LABELS)
+    def test_every_histogram_of_an_environment_can_be_chosen(self) -> None:
+        off = Histograms(**dict.fromkeys(Histograms.__struct_fields__, False))
+        named = {
+            spec.name for spec in table.METRICS if spec.type.endswith("histogram") and "environment_id" in spec.labels
+        }
+        assert wiring.histograms(off).keys() == named
+        assert wiring.histograms(Histograms()) == {}

@@ -16,8 +16,11 @@ from exporter.config import (
     Discovery,
     Duration,
     Environment,
+    Histograms,
     History,
+    Links,
     Metrics,
+    Probe,
     Scrape,
     load,
 )
@@ -152,6 +155,11 @@ def test_the_sections_say_what_the_file_says() -> None:
     assert load(DIRECTORY / "labels.good.yml", ENVIRON).metrics == Metrics(
         metadata_labels=("job", "team.name", "2nd"), max_label_values=10
     )
+    assert load(DIRECTORY / "histograms.good.yml", ENVIRON).metrics.histograms == Histograms(
+        queue_age=(Duration(60), Duration(300), Duration(1800)), startup=(), drain=False
+    )
+    assert load(DIRECTORY / "links.good.yml", ENVIRON).links == Links(session=None)
+    assert load(DIRECTORY / "links.good.yml", ENVIRON).probe == Probe(allow_any=True)
     assert load(DIRECTORY / "durations.good.yml", ENVIRON).history == History(
         resync_interval=Duration(0), lookback=Duration(604800)
     )
@@ -195,7 +203,9 @@ TEXTS = st.sampled_from(["", "x", "10s", "QODER_PAT", "env_a", ".*", "https://ap
     max_size=5
 )
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.dates() | TEXTS
-TYPES: tuple[type[msgspec.Struct], ...] = (Config, Account, Environment, Discovery, Scrape, History, Metrics)
+TYPES: tuple[type[msgspec.Struct], ...] = (
+    *(Config, Account, Environment, Discovery, Scrape, History, Metrics, Histograms, Probe, Links),
+)
 KEYS = st.sampled_from([field for type_ in TYPES for field in type_.__struct_fields__])
 VALUES = st.recursive(
     SCALARS,
@@ -252,11 +262,12 @@ class TestExample:
             (data["accounts"][0].get("discovery", {}), config.accounts[0].discovery, Discovery()),
             *(
                 (data.get(name, {}), getattr(config, name), getattr(Config(), name))
-                for name in ("scrape", "history", "metrics")
+                for name in ("scrape", "history", "metrics", "probe", "links")
             ),
+            (data["metrics"]["histograms"], config.metrics.histograms, Histograms()),
         ]:
             for key in section:
                 if self.comments().get(key, "").startswith("default"):
                     assert getattr(given_, key) == getattr(default, key), key
                     shown += 1
-        assert shown > 15
+        assert shown > 23

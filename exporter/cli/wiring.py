@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from exporter.api.client import ClientSettings
 from exporter.api.token import EnvironmentToken, FileToken, TokenSource
-from exporter.config import Account, Config, Discovery
+from exporter.config import Account, Config, Discovery, Histograms
 from exporter.metrics.families import Reload
 from exporter.tracking.checkpoint import EnvironmentRecord
 from exporter.tracking.fleet import Fleet
@@ -66,7 +66,20 @@ def web_settings(config: Config, telemetry_path: str) -> WebSettings:
         timeout=config.scrape.timeout,
         timeout_offset=config.scrape.timeout_offset,
         reload=loaded_now(),
+        probe_any=config.probe.allow_any,
+        session_link=config.links.session,
+        histograms=histograms(config.metrics.histograms),
     )
+
+
+def histograms(chosen: Histograms) -> dict[str, tuple[float, ...] | None]:
+    """The bounds of the buckets to expose of each histogram that is not exposed whole; None for none at all."""
+    found = {f"qoder_work_{name}_seconds": getattr(chosen, name) for name in chosen.__struct_fields__}
+    return {
+        name: tuple(sorted(map(float, buckets))) if buckets else None if buckets is False else ()
+        for name, buckets in found.items()
+        if buckets is not True
+    }
 
 
 def loaded_now() -> Reload:

@@ -2,18 +2,34 @@
 
 from exporter.config.duration import Duration
 from exporter.config.load import load
-from exporter.config.model import Account, Config, Discovery, Environment, History, Metrics, Scrape
+from exporter.config.model import (
+    Account,
+    Buckets,
+    Config,
+    Discovery,
+    Environment,
+    Histograms,
+    History,
+    Links,
+    Metrics,
+    Probe,
+    Scrape,
+)
 from exporter.config.problem import ConfigError, Problem
 
 __all__ = [
     "Account",
+    "Buckets",
     "Config",
     "ConfigError",
     "Discovery",
     "Duration",
     "Environment",
+    "Histograms",
     "History",
+    "Links",
     "Metrics",
+    "Probe",
     "Problem",
     "Scrape",
     "load",

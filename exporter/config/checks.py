@@ -4,18 +4,31 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from exporter.config.credentials import check_base_url, check_token
 from exporter.config.document import Document
-from exporter.config.model import Account, Config, Discovery, Environment, History, Metrics, Scrape
+from exporter.config.duration import Duration
+from exporter.config.model import (
+    SESSION_ID,
+    Account,
+    Buckets,
+    Config,
+    Discovery,
+    Environment,
+    History,
+    Links,
+    Metrics,
+    Scrape,
+)
 from exporter.config.problem import KeyPath, Problem, show
+from exporter.histogram import SECONDS_TO_A_WEEK
+from exporter.metrics.labels import RESERVED, label_name
 
 Finding = tuple[KeyPath, str]
 """Where something is wrong, and what."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
-RESERVED_LABELS = ("environment_id", "environment", "state", "le")
-"""Labels that ``qoder_work_items`` has already, and the one that Prometheus gives a meaning of its own."""
 
 
 def check(config: Config, document: Document, environ: Mapping[str, str]) -> list[Problem]:
@@ -35,6 +48,7 @@ def check(config: Config, document: Document, environ: Mapping[str, str]) -> lis
         *_scrape(config.scrape),
         *_history(config.history),
         *_metrics(config.metrics),
+        *_links(config.links),
     )
     return [Problem(message, path, document.line(path)) for path, message in findings]
 
@@ -45,12 +59,6 @@ NO_TEXT = "the name has half of a surrogate pair, which is no character; write t
 def _is_text(name: str) -> bool:
     """Whether a name can be written out: YAML's escapes can make strings that no encoding has."""
     return not any("\ud800" <= character <= "\udfff" for character in name)
-
-
-def label_name(key: str) -> str:
-    """The label that Prometheus can have for a metadata key: other characters than ``[a-zA-Z0-9_]`` become ``_``."""
-    name = re.sub(r"[^a-zA-Z0-9_]", "_", key)
-    return f"_{name}" if name[:1].isdigit() else name
 
 
 def _accounts(accounts: Sequence[Account], document: Document, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -149,7 +157,7 @@ def _metrics(metrics: Metrics) -> Iterator[Finding]:
         name = label_name(key)
         if not key:
             yield path, "the metadata key is empty"
-        elif name in RESERVED_LABELS:
+        elif name in RESERVED:
             yield path, f"`{key}` would become the label {name}, which qoder_work_items already has; leave it out"
         elif name.startswith("__"):
             yield (
@@ -159,6 +167,37 @@ def _metrics(metrics: Metrics) -> Iterator[Finding]:
         elif name in first:
             yield path, f"`{key}` would become the label {name}, as `{first[name]}` does; keep one of them"
         first.setdefault(name, key)
+    for name in metrics.histograms.__struct_fields__:
+        yield from _buckets(("metrics", "histograms", name), getattr(metrics.histograms, name))
+
+
+def _buckets(path: KeyPath, chosen: Buckets) -> Iterator[Finding]:
+    if isinstance(chosen, bool):
+        return
+    counted = ", ".join(str(Duration(bound)) for bound in SECONDS_TO_A_WEEK)
+    for i, bound in enumerate(chosen):
+        if bound not in SECONDS_TO_A_WEEK:
+            yield (*path, i), f"{bound} is not the bound of a bucket; choose from {counted}"
+    yield from _duplicates((((*path, i), str(bound)) for i, bound in enumerate(chosen)), "bound")
+
+
+def _links(links: Links) -> Iterator[Finding]:
+    if links.session is None:
+        return
+    path: KeyPath = ("links", "session")
+    try:
+        parts = urlsplit(links.session.replace(SESSION_ID, "id"))
+    except ValueError as error:
+        yield path, f"not a valid URL: {error}"
+        return
+    if any(character.isspace() or not character.isprintable() for character in links.session):
+        yield path, "a URL has no blanks and no control characters"
+    elif parts.scheme not in {"http", "https"} or not parts.hostname:
+        yield path, "not the http(s) address of a session; give one such as https://example.com/sessions/{session_id}"
+    elif "@" in parts.netloc:
+        yield path, "the URL must not hold a user name or a password: it is shown to everybody"
+    elif SESSION_ID not in links.session:
+        yield path, f"the URL has no {SESSION_ID}, so that every link would lead to the same page"
 
 
 def _above_zero(section: object, key: str) -> Iterator[Finding]:

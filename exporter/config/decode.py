@@ -126,7 +126,7 @@ def _mend(data: object, path: KeyPath, error: str) -> bool:
         container = container[part]
     key = path[-1]
     if isinstance(container, list):  # an item cannot be taken out, or the paths of the next ones would be wrong
-        container[cast("int", key)] = {} if "`object`" in error else ""
+        container[cast("int", key)] = {} if "`object`" in error else 0 if "duration" in error else ""
     elif key in container:
         del container[key]
     else:

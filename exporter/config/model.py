@@ -105,16 +105,62 @@ class History(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     lookback: Duration | None = None
 
 
+Buckets = tuple[Duration, ...] | bool
+"""Which buckets of a histogram are exposed: all (True), these upper bounds alone, or not even the histogram (False)."""
+
+
+class Histograms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which histograms of an environment are exposed, and with which buckets.
+
+    The fields are the names of the metrics without ``qoder_work_`` and ``_seconds``. Only bounds that are counted
+    (:data:`exporter.histogram.SECONDS_TO_A_WEEK`) can be chosen, so that the choice can change at any time; an empty
+    tuple leaves the count and the sum.
+    """
+
+    queue_age: Buckets = True
+    heartbeat_lag: Buckets = True
+    queue_wait: Buckets = True
+    startup: Buckets = True
+    run: Buckets = True
+    drain: Buckets = True
+
+
 class Metrics(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the metrics show beyond the defaults.
 
     Attributes:
         metadata_labels: Keys of the work items' metadata that become labels of ``qoder_work_items``.
         max_label_values: Bound on the values of one key in one environment; the rest is counted as ``other``.
+        histograms: Which histograms are exposed, and with which buckets.
     """
 
     metadata_labels: tuple[str, ...] = ()
     max_label_values: Annotated[int, Meta(ge=1, le=10_000)] = 50
+    histograms: Histograms = Histograms()
+
+
+class Probe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What ``/probe`` may read.
+
+    Attributes:
+        allow_any: Whether it may read environments that are not configured.
+    """
+
+    allow_any: bool = False
+
+
+SESSION_ID = "{session_id}"
+"""What stands for the session's ID in ``links.session``."""
+
+
+class Links(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where the status page and ``inspect`` lead.
+
+    Attributes:
+        session: The address of a session, with ``{session_id}`` for its ID; None for no links.
+    """
+
+    session: str | None = f"https://qoder.com/cloud/sessions/{SESSION_ID}"
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -125,9 +171,13 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         scrape: How a scrape is answered.
         history: How the list of all work is read.
         metrics: What the metrics show beyond the defaults.
+        probe: What ``/probe`` may read.
+        links: Where the status page and ``inspect`` lead.
     """
 
     accounts: tuple[Account, ...] = (Account(token_env=DEFAULT_TOKEN_VARIABLE),)
     scrape: Scrape = Scrape()
     history: History = History()
     metrics: Metrics = Metrics()
+    probe: Probe = Probe()
+    links: Links = Links()

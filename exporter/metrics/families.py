@@ -11,7 +11,6 @@ For one environment with a single queued item, and nothing else, the text is::
     qoder_work_oldest_age_seconds{environment_id="env_019e",environment="gpu-workers",state="queued"} 12.0
 """
 
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from prometheus_client.utils import floatToGoString
 from exporter import __version__
 from exporter.histogram import Example, Histogram
 from exporter.metrics import table
+from exporter.metrics.labels import label_name
 from exporter.metrics.table import MetricSpec
 from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.observation import QUEUED
@@ -47,12 +47,6 @@ class Reload:
 
     successful: bool
     succeeded_at: float
-
-
-def label_name(key: str) -> str:
-    """The label of a metadata key: what Prometheus does not take becomes an underscore."""
-    name = re.sub(r"[^a-zA-Z0-9_]", "_", key)
-    return f"_{name}" if name[:1].isdigit() else name
 
 
 class Families:

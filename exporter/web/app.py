@@ -1,8 +1,8 @@
 """The web application: metrics, health, readiness and the status page."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from starlette.applications import Starlette
@@ -39,12 +39,19 @@ class WebSettings:
         timeout: Seconds a scrape may take that does not say how long it waits.
         timeout_offset: Seconds by which a scraper is answered before it gives up.
         reload: How the configuration was last loaded, or None where that is not known.
+        probe_any: Whether ``/probe`` may read environments that are not configured.
+        session_link: The address of a session's page, with ``{session_id}`` for its ID; None for no links.
+        histograms: The upper bounds of the buckets to expose, by the name of the metric; None leaves the histogram out.
+            Histograms that are not named are exposed whole.
     """
 
     telemetry_path: str = "/metrics"
     timeout: float = 10.0
     timeout_offset: float = 0.5
     reload: Reload | None = None
+    probe_any: bool = False
+    session_link: str | None = None
+    histograms: Mapping[str, tuple[float, ...] | None] = field(default_factory=dict)
 
 
 def check_telemetry_path(path: str) -> str:

@@ -11,10 +11,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.samples import Sample
 
-from exporter.config.checks import label_name as label_name_of_the_configuration
 from exporter.histogram import Example
 from exporter.metrics.exposition import encode
-from exporter.metrics.families import label_name
 from exporter.metrics.table import METRICS
 from exporter.tracking.lifecycle import EXEMPLAR_LENGTH, Lifecycle
 from exporter.tracking.observation import Observation
@@ -193,11 +191,6 @@ def test_hostile_names_do_not_disturb_promtool() -> None:
     text = text_of(fleet(*made, keys=("job",)))
     checked = subprocess.run(["promtool", "check", "metrics"], input=text.encode(), capture_output=True, check=False)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
-
-
-@given(st.text(min_size=1))
-def test_the_configuration_foretells_the_label_of_a_metadata_key(key: str) -> None:
-    assert label_name(key) == label_name_of_the_configuration(key)
 
 
 def test_a_bucket_leads_to_a_recent_item() -> None:
