@@ -44,10 +44,9 @@ format: $(VENV)/.dev ## Rewrite the code in the house style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.dev ## Write anew what is generated: the README's tables, the alert rules, the dashboards
-	$(BIN)/python docs/tables.py
-	$(BIN)/python prometheus/generate.py
-	$(BIN)/python grafana/generate.py
+docs: $(VENV)/.dev ## Write what is generated: the tables in the documentation, the alert rules, the dashboards
+	$(BIN)/python -m tools.docs
+	$(BIN)/qoder-work-exporter mixin --output .
 
 lock: ## Pin the dependencies anew, with hashes (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras --upgrade pyproject.toml -o requirements.txt

@@ -7,10 +7,7 @@ from collections.abc import Iterable, Sequence
 from benchmarks.limits import MIB, verdicts
 from benchmarks.results import Backlog, Comparison, Cost, Results, Start
 from benchmarks.usage import Memory
-
-BEGIN = "<!-- figures: begin (written by the command below; change nothing here by hand) -->"
-END = "<!-- figures: end -->"
-"""Between these lines of a document the report is written."""
+from tools.markdown import fill, table
 
 
 def report(results: Results, command: str, seconds: float) -> str:
@@ -38,21 +35,17 @@ def report(results: Results, command: str, seconds: float) -> str:
     found = verdicts(results)
     if found:
         rows = [[each.what, each.limit, each.measured, "yes" if each.holds else "**no**"] for each in found]
-        parts += ["### Limits", _table(["what", "limit", "measured", "holds"], rows)]
+        parts += ["### Limits", table(["what", "limit", "measured", "holds"], rows)]
     return "\n\n".join(parts) + "\n"
 
 
 def insert(document: str, text: str) -> str:
-    """Put the report between its lines in a document.
+    """Put the report into its place in a document.
 
     Raises:
-        ValueError: The document does not have these lines.
+        ValueError: The document does not have that place.
     """
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the document needs the lines `{BEGIN}` and `{END}`")
-    return f"{before}{BEGIN}\n\n{text}\n{END}{after}"
+    return fill(document, "figures", text.rstrip("\n"))
 
 
 def _machine(command: str, seconds: float) -> str:
@@ -74,7 +67,7 @@ def _comparisons(comparisons: Sequence[Comparison], varied: str) -> str:
             rows.append(["", "", "SDK pager", *_costs(comparison.peer.costs, comparison.peer.memory)])
             rows.append(["", "", "ratio", *_ratios(comparison.costs, comparison.peer.costs), ""])
     partly = sorted({comparison.items for comparison in comparisons if _partly(comparison)})
-    return _table(header, rows) + "".join(_footnote(comparisons, items) for items in partly)
+    return table(header, rows) + "".join(_footnote(comparisons, items) for items in partly)
 
 
 def _partly(comparison: Comparison) -> bool:
@@ -122,7 +115,7 @@ def _sizes(comparisons: Iterable[Comparison]) -> str:
         ]
         for each in comparisons
     ]
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _starts(starts: Iterable[Start]) -> str:
@@ -138,7 +131,7 @@ def _starts(starts: Iterable[Start]) -> str:
         for each in starts
     ]
     header = ["items", "a request takes", "an ID that no item has: the API", "requests", "complete after"]
-    return _table([*header, "requests a second"], rows)
+    return table([*header, "requests a second"], rows)
 
 
 def _others(comparisons: Iterable[Comparison]) -> str:
@@ -150,7 +143,7 @@ def _others(comparisons: Iterable[Comparison]) -> str:
         rows.append([what, *_costs(each.costs, each.memory)])
         latencies = [cost.latency for cost in each.costs]
     walls = [f"wall at {latency * 1000:g} ms" for latency in latencies]
-    return _table(["environments", "requests", "received", "CPU", *walls, "peak memory"], rows)
+    return table(["environments", "requests", "received", "CPU", *walls, "peak memory"], rows)
 
 
 def _backlog(backlog: Backlog) -> str:
@@ -166,15 +159,7 @@ def _backlog(backlog: Backlog) -> str:
         ["peak memory of the first traversal", _bytes(backlog.first.memory.peak)],
         ["checkpoint", _bytes(backlog.first.checkpoint)],
     ]
-    return _table(["", ""], rows)
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    return "\n".join(_line(cells) for cells in (header, ["---"] * len(header), *rows))
-
-
-def _line(cells: Iterable[str]) -> str:
-    return "".join(f"| {cell} " for cell in cells) + "|"
+    return table(["", ""], rows)
 
 
 def _seconds(seconds: float) -> str:

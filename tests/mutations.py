@@ -2,7 +2,7 @@
 
     python tests/mutations.py                  # all of them; some minutes
     python tests/mutations.py planner walk     # those whose name begins with one of these words
-    python tests/mutations.py --table          # the table in docs/testing.md
+    python tests/mutations.py --list           # what is broken, and the tests that should notice
 
 Each change is made to a copy of the package in a temporary directory, where the tests named beside it are then run:
 it is killed if they fail, or do not come to an end. A change that survives, or can no longer be made, is an error.
@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -456,26 +456,17 @@ def outcome(mutation: Mutation | None, tests: Sequence[str]) -> str:
             return f"NOT TRIED: {error}"
 
 
-def table() -> Iterator[str]:
-    """The table in docs/testing.md."""
-    yield "| module | what is broken | noticed by |"
-    yield "|---|---|---|"
-    for mutation in MUTATIONS:
-        module, _, what = mutation.name.partition(": ")
-        yield f"| {module} | {what} | {', '.join(f'`{test}`' for test in mutation.tests)} |"
-
-
 def main() -> int:
     """Run the program; the exit status tells whether every change was killed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="only changes whose names begin so")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many to try at once")
-    parser.add_argument("--table", action="store_true", help="print the table of all changes and try none")
+    parser.add_argument("--list", action="store_true", help="print the changes and try none")
     arguments = parser.parse_args()
-    if arguments.table:
-        print("\n".join(table()))
-        return 0
     chosen = [each for each in MUTATIONS if not arguments.names or each.name.startswith(tuple(arguments.names))]
+    if arguments.list:
+        print("\n".join(f"{each.name}  ({', '.join(each.tests)})" for each in chosen))
+        return 0
     needed = sorted({test for mutation in chosen for test in mutation.tests})
     if outcome(None, needed) != "survived":
         print("the tests fail without any change")

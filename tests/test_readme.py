@@ -178,10 +178,6 @@ def test_the_snippet_for_prometheus_is_a_configuration(tmp_path: Path) -> None:
     assert "1 rule files found" in done.stdout
 
 
-def test_generated_tables_are_current() -> None:
-    subprocess.run([sys.executable, "docs/tables.py", "--check"], cwd=ROOT, check=True)
-
-
 @pytest.mark.parametrize("path", DOCUMENTS, ids=ids_of(DOCUMENTS))
 def test_commands_named_in_documents_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8")

@@ -15,6 +15,7 @@ from exporter.cli import wiring
 from exporter.cli.collection import collect_once, failures
 from exporter.cli.failure import Failure
 from exporter.cli.flags import LOG, WEB, Flags, flag, takes
+from exporter.cli.mixin import mixin
 from exporter.cli.reloading import Reloadable
 from exporter.cli.serving import serve
 from exporter.cli.simulation import Stage, demonstrate, takes_stage
@@ -127,6 +128,9 @@ def simulate(flags: Flags, stage: Stage) -> None:
     """
     _configure_quiet_logs(flags)
     _run(run_simulation(stage))
+
+
+main.add_command(mixin)
 
 
 def _configure_quiet_logs(flags: Flags) -> None:

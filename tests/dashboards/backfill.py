@@ -9,7 +9,7 @@ from pathlib import Path
 
 from exporter.histogram import REQUEST_SECONDS, SECONDS_TO_A_WEEK
 from exporter.metrics.table import ITEMS, METRICS, SNAPSHOT_TIMESTAMP, UP, MetricSpec
-from grafana.interpolate import Span
+from tools.drawing.interpolate import Span
 
 SCRAPE_INTERVAL = 15
 START = 1_700_000_000

@@ -12,9 +12,9 @@ from typing import Any
 
 import httpx
 
-from grafana.interpolate import All, Chosen, Scope, Span
-from grafana.query_api import Prometheus, Series
 from tests.support.waiting import PATIENCE, free_port, until
+from tools.drawing.interpolate import All, Chosen, Scope, Span
+from tools.drawing.query_api import Prometheus, Series
 
 Json = dict[str, Any]
 

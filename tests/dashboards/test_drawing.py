@@ -12,17 +12,17 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from grafana.drawing import units
-from grafana.drawing.frame import Frame, fetch, mapped, step_colour
-from grafana.drawing.picture import draw, height_of, save
-from grafana.drawing.theme import PAGE_PIXELS
-from grafana.drawing.tiles import rows_of
-from grafana.interpolate import Chosen, Scope
-from grafana.query_api import Prometheus, QueryRefused, Series
-from grafana.render import main
 from tests.dashboards.backfill import SPAN, write
 from tests.dashboards.conftest import FILES, ROOT
 from tests.dashboards.running import ALL, prometheus
+from tools.drawing import units
+from tools.drawing.__main__ import main
+from tools.drawing.frame import Frame, fetch, mapped, step_colour
+from tools.drawing.interpolate import Chosen, Scope
+from tools.drawing.picture import draw, height_of, save
+from tools.drawing.query_api import Prometheus, QueryRefused, Series
+from tools.drawing.theme import PAGE_PIXELS
+from tools.drawing.tiles import rows_of
 
 Json = dict[str, Any]
 SCOPE = Scope(SPAN, ALL)
@@ -169,7 +169,7 @@ def test_the_docs_name_only_files_that_exist() -> None:
     page = (ROOT / "docs" / "dashboards.md").read_text()
     named = {
         *re.findall(r"\]\(((?!http)[^)#]+)\)", page),
-        *(f"../{path}" for path in re.findall(r"`(grafana/[\w./-]+)`", page)),
+        *(f"../{path}" for path in re.findall(r"`((?:grafana|exporter|tools)/[\w./-]+)`", page)),
     }
     assert named
     assert [path for path in named if not (ROOT / "docs" / path).exists()] == []

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from exporter.metrics.table import METRICS
-from grafana import palette
+from exporter.mixin import palette
 from tests.dashboards.conftest import ROOT
 from tests.dashboards.promql_names import names_in
 from tests.dashboards.test_names import names_of

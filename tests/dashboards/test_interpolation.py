@@ -1,6 +1,6 @@
 import pytest
 
-from grafana.interpolate import All, Chosen, Scope, Span, escape
+from tools.drawing.interpolate import All, Chosen, Scope, Span, escape
 
 HOUR = Span(start=0, end=3600, scrape_interval=15)
 

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from grafana.drawing.frame import Frame, mapped, step_colour
-from grafana.drawing.tiles import rows_of
-from grafana.interpolate import Chosen, Scope, Span
-from grafana.palette import CRITICAL
-from grafana.query_api import Prometheus, Series
-from prometheus.generate import main as write_rules
+from exporter.mixin.palette import CRITICAL
+from exporter.mixin.rules.document import rules_file
+from exporter.mixin.site import Site
+from exporter.thresholds import Thresholds
 from tests.dashboards.conftest import FILES
 from tests.dashboards.running import ALL, Demo, ask, demo, prometheus
 from tests.support.waiting import until
+from tools.drawing.frame import Frame, mapped, step_colour
+from tools.drawing.interpolate import Chosen, Scope, Span
+from tools.drawing.query_api import Prometheus, Series
+from tools.drawing.tiles import rows_of
 
 Json = dict[str, Any]
 pytestmark = pytest.mark.program("prometheus")
@@ -92,8 +93,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("live")
     rules = folder / "rules.yml"
     # Alerts fire as soon as they are true: how long they wait is the subject of the rules' own tests.
-    written = CliRunner().invoke(write_rules, ["--output", str(rules), "--for-scale", "0"], catch_exceptions=False)
-    assert written.exit_code == 0, written.output
+    rules.write_text(rules_file(Thresholds(), Site(), pending_scale=0))
     with demo(folder) as running, prometheus(folder, configuration(running, rules)) as server:
         stage = Stage(running, server, time.time())
         until(lambda: bool(server.instant("qoder_work_up == 1", time.time())), "the first scrape")

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from grafana.interpolate import All, Chosen
-from grafana.query_api import Prometheus
 from tests.dashboards.backfill import ENVIRONMENTS, INSTANCES, SPAN, write
 from tests.dashboards.conftest import FILES
 from tests.dashboards.promql_names import names_in
 from tests.dashboards.running import ALL, ask, prometheus
+from tools.drawing.interpolate import All, Chosen
+from tools.drawing.query_api import Prometheus
 
 Json = dict[str, Any]
 pytestmark = pytest.mark.program("prometheus", "promtool")

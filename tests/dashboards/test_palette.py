@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from grafana import palette
+from exporter.mixin import palette
 
 Array = npt.NDArray[np.float64]
 Sight = Literal["all colours", "no red", "no green"]

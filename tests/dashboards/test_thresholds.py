@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from grafana.palette import SEVERITIES
+from exporter.mixin.palette import SEVERITIES
 from tests.dashboards.conftest import ROOT
 from tests.dashboards.test_names import rules
 

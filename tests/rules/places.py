@@ -7,6 +7,5 @@ RULES = ROOT / "prometheus" / "rules" / "qoder-work.rules.yml"
 UNIT_TESTS = sorted((ROOT / "prometheus" / "tests").glob("*.test.yml"))
 PROMETHEUS_CONFIG = ROOT / "prometheus" / "prometheus.yml"
 ALERTMANAGER_CONFIG = ROOT / "prometheus" / "alertmanager.yml"
-GENERATE = ROOT / "prometheus" / "generate.py"
 RUNBOOKS = ROOT / "docs" / "runbooks"
 ALERTS_PAGE = ROOT / "docs" / "alerts.md"

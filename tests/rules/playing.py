@@ -13,13 +13,13 @@ from prometheus_client.samples import Sample
 
 from exporter.api.client import ClientSettings
 from exporter.metrics.families import families
+from exporter.mixin.rules.catalogue import groups
 from exporter.simulator import BASE_PATH, DEFAULT_TOKEN, ManualClock, create_app
 from exporter.simulator.actors import acting
 from exporter.simulator.scenario import set_up
 from exporter.thresholds import Thresholds
 from exporter.tracking.fleet import Fleet
 from exporter.tracking.settings import AccountSettings, TrackingSettings
-from prometheus.catalogue import groups
 from tests.dashboards.promql_names import names_in
 from tests.rules.places import RULES
 

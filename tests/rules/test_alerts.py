@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
+from exporter.mixin.rules.catalogue import alerts
+from exporter.mixin.rules.rule import Alert
+from exporter.mixin.site import Site
 from exporter.thresholds import REASONS, Thresholds
-from prometheus.catalogue import alerts
-from prometheus.model import Alert, Site
 from tests.rules.places import ALERTS_PAGE, RULES, RUNBOOKS
 
 ALERTS = alerts(Thresholds())

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from exporter.mixin.rules.catalogue import alerts, groups
 from exporter.thresholds import Thresholds
-from prometheus.catalogue import alerts, groups
 from tests.rules.places import UNIT_TESTS
 
 CASES = ("fires", "below", "gap", "resolves")

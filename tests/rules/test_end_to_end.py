@@ -12,10 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
-from click.testing import CliRunner
 
+from exporter.mixin.rules.document import rules_file
+from exporter.mixin.site import Site
 from exporter.simulator import DEFAULT_TOKEN, Simulation, SimulatorThread
-from prometheus import generate
+from exporter.thresholds import Thresholds
 from tests.dashboards.running import prometheus
 from tests.rules.alerting import Alertmanager, Listener, alertmanager
 from tests.rules.places import PROMETHEUS_CONFIG
@@ -58,8 +59,7 @@ def exporter(folder: Path, base_url: str) -> Iterator[str]:
 def impatient(folder: Path, exporter_address: str, manager: Alertmanager) -> str:
     """The example's configuration with these addresses, hardly a wait, and rules that wait as little."""
     rules = folder / "impatient.rules.yml"
-    arguments = ["--for-scale", "0.01", "--output", str(rules)]
-    assert CliRunner().invoke(generate.main, arguments, catch_exceptions=False).exit_code == 0
+    rules.write_text(rules_file(Thresholds(), Site(), pending_scale=0.01))
     config = yaml.safe_load(PROMETHEUS_CONFIG.read_text())
     config["global"]["evaluation_interval"] = "1s"
     config["rule_files"] = [str(rules)]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from exporter.mixin.rules.catalogue import alerts
+from exporter.mixin.rules.rule import Alert
 from exporter.thresholds import Thresholds
-from prometheus.catalogue import alerts
-from prometheus.model import Alert
 from tests.rules.alerting import Alertmanager, about, alertmanager
 from tests.rules.places import ALERTMANAGER_CONFIG
 

@@ -8,9 +8,9 @@ import pytest
 
 from exporter.histogram import REQUEST_SECONDS, SECONDS_TO_A_WEEK
 from exporter.metrics.table import METRICS, MetricSpec
+from exporter.mixin.rules.catalogue import alerts, recorded
+from exporter.mixin.rules.rule import Alert, Recording
 from exporter.thresholds import Thresholds
-from prometheus.catalogue import alerts, recorded
-from prometheus.model import Alert, Recording
 from tests.dashboards.promql_names import Names, names_in
 from tests.rules.places import RUNBOOKS
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from exporter.metrics.table import METRICS
+from exporter.mixin.rules.catalogue import alerts
 from exporter.thresholds import Thresholds
-from prometheus.catalogue import alerts
 from tests.rules.alerting import about, alertmanager
 from tests.rules.playing import SCRAPE_INTERVAL, Series, play, query
 

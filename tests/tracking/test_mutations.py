@@ -1,10 +1,10 @@
-"""The list of mutations can be tried again, and the documentation shows it as it is."""
+"""The list of mutations can be tried again."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.mutations import MUTATIONS, ROOT, Mutation, table
+from tests.mutations import MUTATIONS, ROOT, Mutation
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
@@ -28,8 +28,3 @@ def test_a_mutation_that_can_no_longer_be_made_says_so(tmp_path: Path) -> None:
     for old in ("never", "twice"):
         with pytest.raises(LookupError, match=old):
             Mutation("planner: something", old, "", ()).apply(tmp_path)
-
-
-def test_the_documentation_shows_the_list_as_it_is() -> None:
-    """`python tests/mutations.py --table` prints what belongs there."""
-    assert "\n".join(table()) in (ROOT / "docs/testing.md").read_text()

@@ -1,0 +1,47 @@
+"""The command that writes alert rules and dashboards."""
+
+from pathlib import Path
+
+import click
+import msgspec
+import yaml
+
+from exporter.cli.failure import Failure
+from exporter.mixin.render import drifted, files, write
+from exporter.mixin.site import Site
+from exporter.thresholds import Thresholds, decode
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option(
+    "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="The directory to write into."
+)
+@click.option("--thresholds", "thresholds_file", type=_FILE, help="A YAML file of thresholds to change, name: value.")
+@click.option("--grafana-url", default=Site.grafana, show_default=True, help="Where Grafana is.")
+@click.option("--runbooks-url", default=Site.runbooks, show_default=True, help="Where the runbooks are.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the directory is not current.")
+def mixin(output: Path, thresholds_file: Path | None, grafana_url: str, runbooks_url: str, check: bool) -> None:
+    """Write alert rules and dashboards, fitted to your own addresses and thresholds.
+
+    It writes prometheus/rules, grafana/dashboards (to provision) and grafana/import (to import by hand) below the
+    directory. Panels turn red at the thresholds of the alerts.
+    """
+    thresholds = _thresholds(thresholds_file) if thresholds_file else Thresholds()
+    site = Site(grafana=grafana_url.rstrip("/"), runbooks=runbooks_url.rstrip("/"))
+    expected = files(thresholds, site)
+    try:
+        if not check:
+            write(output, expected)
+        elif names := drifted(output, expected):
+            raise Failure(f"{output / name}: not current" for name in names)
+    except OSError as error:
+        raise Failure([error]) from error
+
+
+def _thresholds(path: Path) -> Thresholds:
+    try:
+        return decode(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, TypeError, ValueError, msgspec.ValidationError) as error:
+        raise Failure([f"{path}: {error}"]) from error

@@ -1,0 +1,28 @@
+"""Pieces of the annotations' templates, and the links in them."""
+
+from typing import Final
+
+from exporter.mixin.rules.rule import Alert
+from exporter.mixin.site import Site
+
+ENVIRONMENT_NAME: Final = "{{ $labels.environment }} ({{ $labels.environment_id }})"
+ACCOUNT_NAME: Final = "{{ $labels.account }}"
+EXPORTER_NAME: Final = "{{ $labels.instance }} (job {{ $labels.job }})"
+FOR_SECONDS: Final = "{{ $value | humanizeDuration }}"
+SHARE: Final = "{{ $value | humanizePercentage }}"
+COUNT: Final = '{{ $value | printf "%.0f" }}'
+
+
+def runbook(alert: Alert, site: Site) -> str:
+    """The address of an alert's runbook."""
+    return f"{site.runbooks}/{alert.name.lower()}.md"
+
+
+def dashboard(alert: Alert, site: Site) -> str:
+    """The address of an alert's dashboard, as a template that fills in what the alert is about."""
+    variables = "&".join(
+        f"var-{name}={{{{ $labels.{name} | urlquery }}}}"
+        for name in ("environment", "job", "instance")
+        if name in alert.labels
+    )
+    return f"{site.grafana}/d/qoder-work-{alert.board}" + (f"?{variables}" if variables else "")

@@ -1,0 +1,60 @@
+"""Alerts on the exporter itself."""
+
+from collections.abc import Iterator
+
+from exporter.mixin.labels import TARGET
+from exporter.mixin.promql import duration
+from exporter.mixin.rules.annotations import EXPORTER_NAME
+from exporter.mixin.rules.rule import Alert
+from exporter.thresholds import Thresholds
+
+
+def alerts(thresholds: Thresholds) -> Iterator[Alert]:
+    """The alerts on the exporter."""
+    gap = duration(thresholds.scrape_gap)
+    yield Alert(
+        name="QoderWorkConfigReloadFailed",
+        symptom="config",
+        severity="warning",
+        expr=(f"min by (job, instance) (last_over_time(qoder_exporter_config_last_reload_successful[{gap}])) == 0"),
+        pending=thresholds.reload_failed_for,
+        labels=TARGET,
+        summary="The exporter runs with an old configuration because the new one has an error.",
+        description=(
+            f"Exporter {EXPORTER_NAME}: the newest reload of the configuration failed, and a restart would fail too. "
+            "Look first at what qoder-work-exporter check says about the file."
+        ),
+        board="exporter",
+    )
+    yield Alert(
+        name="QoderWorkExporterDown",
+        symptom="exporter",
+        severity="warning",
+        expr=(
+            "max by (job, instance) (max_over_time(up[5m])) == 0\n"
+            "and on (job, instance)\n"
+            "group by (job, instance) (last_over_time(qoder_exporter_build_info[3d]))"
+        ),
+        pending=thresholds.exporter_down_for,
+        labels=TARGET,
+        summary="One of the exporters cannot be scraped.",
+        description=(
+            f"Exporter {EXPORTER_NAME} has not answered Prometheus for more than 5 min. Look first at whether its "
+            "process runs, then at the error on the targets page of Prometheus."
+        ),
+        board="exporter",
+    )
+    yield Alert(
+        name="QoderWorkExporterAbsent",
+        symptom="exporter",
+        severity="critical",
+        expr="absent_over_time(qoder_exporter_build_info[5m]) > 0",
+        pending=thresholds.exporter_absent_for,
+        labels=(),
+        summary="No exporter is scraped, so nobody watches any queue.",
+        description=(
+            "Prometheus has not scraped any qoder-work-exporter for more than 5 min. Look first at the targets page of "
+            "Prometheus: the target is missing there, or down."
+        ),
+        board="fleet",
+    )

@@ -1,1 +1,0 @@
-"""The Grafana dashboards: their generator, and a renderer that draws them from real query results."""

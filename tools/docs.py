@@ -1,0 +1,108 @@
+"""Write the tables of the documentation from the program's own tables: ``python -m tools.docs [--check]``.
+
+With ``--check`` nothing is written; the exit status is 1 if a page is not current.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from exporter.metrics.table import ENVIRONMENT, METRICS, MetricSpec
+from exporter.mixin.promql import duration
+from exporter.mixin.rules.catalogue import alerts, recorded
+from exporter.thresholds import REASONS, Thresholds
+from tools.markdown import fill, table
+
+ROOT = Path(__file__).parent.parent
+SEVERITIES = ("critical", "warning", "info")
+
+
+def metrics_table() -> str:
+    """Every metric, with the labels beyond its environment's."""
+    return table(
+        ("metric", "type", "further labels", "meaning"),
+        ((f"`{spec.name}`", _type(spec), _labels(spec), spec.help) for spec in METRICS),
+    )
+
+
+def _type(spec: MetricSpec) -> str:
+    return "gauge histogram" if spec.type == "gaugehistogram" else spec.type
+
+
+def _labels(spec: MetricSpec) -> str:
+    return ", ".join(f"`{label}`" for label in spec.labels if label not in ENVIRONMENT)
+
+
+def alerts_table() -> str:
+    """Every alert, the gravest first."""
+    return table(
+        ("Alert", "Severity", "Symptom", "For", "Says"),
+        (
+            (
+                f"[{alert.name}](runbooks/{alert.name.lower()}.md)",
+                alert.severity,
+                alert.symptom,
+                duration(alert.pending) if alert.pending else "at once",
+                alert.summary,
+            )
+            for alert in sorted(alerts(Thresholds()), key=lambda alert: SEVERITIES.index(alert.severity))
+        ),
+    )
+
+
+def thresholds_table() -> str:
+    """Every threshold with its default and its reason."""
+    return table(
+        ("Threshold", "Default", "Unit", "Meaning and reason"),
+        (
+            (f"`{item.name}`", f"{item.default:g}", REASONS[item.name].unit, REASONS[item.name].why)
+            for item in fields(Thresholds)
+        ),
+    )
+
+
+def recordings_table() -> str:
+    """Every recorded series with its labels."""
+    return table(
+        ("Recorded series", "Labels"),
+        ((f"`{rule.name}`", ", ".join(f"`{label}`" for label in rule.labels)) for rule in recorded(Thresholds())),
+    )
+
+
+PLACES: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "README.md": {"metrics": metrics_table},
+    "docs/alerts.md": {"alerts": alerts_table, "thresholds": thresholds_table, "recordings": recordings_table},
+}
+"""What is written: page, name of the place in it, content."""
+
+
+def current(root: Path = ROOT) -> dict[Path, str]:
+    """Every page with generated parts, as it should be.
+
+    Raises:
+        ValueError: A page lacks a place.
+    """
+    pages = {}
+    for name, places in PLACES.items():
+        page = (root / name).read_text(encoding="utf-8")
+        for place, content in places.items():
+            page = fill(page, place, content())
+        pages[root / name] = page
+    return pages
+
+
+def main(arguments: list[str], root: Path = ROOT) -> int:
+    """Write the pages, or check them."""
+    pages = current(root)
+    outdated = [page for page, text in pages.items() if page.read_text(encoding="utf-8") != text]
+    for page in outdated:
+        if "--check" in arguments:
+            sys.stderr.write(f"{page.relative_to(root)}: a generated table is not current; run `make docs`\n")
+        else:
+            page.write_text(pages[page], encoding="utf-8")
+    return int(bool(outdated) and "--check" in arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
