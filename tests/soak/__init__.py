@@ -1,0 +1,1 @@
+"""Weeks of operation in minutes."""
