@@ -15,7 +15,9 @@ PlatformCollector(registry=_process)
 GCCollector(registry=_process)
 
 
-def encode(view: FleetView, accept: str | None, reload: Reload | None = None) -> tuple[bytes, str]:
+def encode(
+    view: FleetView, accept: str | None, reload: Reload | None = None, loop_lag: float | None = None
+) -> tuple[bytes, str]:
     """The text of a view and its content type: OpenMetrics where the ``Accept`` header asks for it, else text 0.0.4.
 
     Nothing of a view is kept: each scrape is made of one view alone.
@@ -24,7 +26,7 @@ def encode(view: FleetView, accept: str | None, reload: Reload | None = None) ->
         encoder, content_type = choose_encoder(accept or "")
     except TypeError:  # of a version that is no number
         encoder, content_type = choose_encoder("")
-    return encoder(_Once(families(view, reload))), content_type
+    return encoder(_Once(families(view, reload, loop_lag))), content_type
 
 
 class _Once:

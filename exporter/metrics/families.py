@@ -105,12 +105,13 @@ def _exemplar(example: Example) -> Exemplar:
     return Exemplar(example.labels, example.value, example.timestamp)
 
 
-def families(view: FleetView, reload: Reload | None = None) -> Families:
+def families(view: FleetView, reload: Reload | None = None, loop_lag: float | None = None) -> Families:
     """All families of a view.
 
     Args:
         view: What to show.
         reload: How the configuration was last loaded.
+        loop_lag: Longest time the event loop was held up lately, in seconds; None where nothing measures it.
     """
     out = Families([label_name(key) for key in view.metadata_keys])
     for environment in view.environments:
@@ -118,6 +119,10 @@ def families(view: FleetView, reload: Reload | None = None) -> Families:
     for account in view.accounts:
         _account(out, account)
     out.add(table.BUILD_INFO, (__version__, ".".join(map(str, sys.version_info[:3]))), 1)
+    out.add(table.LOOP_LAG, (), loop_lag)
+    if view.checkpoint is not None:
+        out.add(table.CHECKPOINT_TIMESTAMP, (), view.checkpoint.last_success)
+        out.add(table.CHECKPOINT_FAILURES, (), view.checkpoint.failures)
     if reload is not None:
         out.add(table.RELOAD_SUCCESSFUL, (), reload.successful)
         out.add(table.RELOAD_TIMESTAMP, (), reload.succeeded_at)
@@ -131,6 +136,8 @@ def _environment(out: Families, view: EnvironmentView) -> None:
     out.add(table.ENVIRONMENT_INFO, (*labels, view.environment.account), 1)
     out.add(table.REFRESH_DURATION, labels, view.refresh_duration)
     out.add(table.REFRESH_REQUESTS, labels, view.refresh_requests)
+    out.add(table.CORRECTIONS, labels, view.corrections)
+    out.add(table.COUNTS_DISPUTED, labels, view.disputed)
     for reason, count in view.failures.items():
         out.add(table.REFRESH_FAILURES, (*labels, reason), count)
     if view.lifecycle is not None:
@@ -143,6 +150,7 @@ def _environment(out: Families, view: EnvironmentView) -> None:
         _stats(out, labels, view.snapshot.stats)
     if view.snapshot.queue is not None:
         _queue(out, labels, view.snapshot.queue)
+        out.add(table.UNREADABLE_ITEMS, labels, view.unreadable)
     elif view.snapshot.stats is not None:
         out.add(table.OLDEST_AGE, (*labels, QUEUED), view.snapshot.stats.oldest_queued_age)
         out.add(table.OLDEST_QUEUED_TIMESTAMP, labels, view.snapshot.stats.oldest_queued_at)
@@ -186,6 +194,7 @@ def _account(out: Families, view: AccountView) -> None:
     for reason in ("rate_limited", "timeout", "network", "server"):
         out.add(table.API_RETRIES, (view.name, reason), requests.retries[reason])
     out.add(table.API_PACED, (view.name,), requests.paced_seconds)
+    out.add(table.API_CLIENT_RESTARTS, (view.name,), view.client_restarts)
     out.add(table.API_CLOCK_SKEW, (view.name,), view.clock_skew)
     out.add(table.ENVIRONMENTS, (view.name,), view.environments)
     out.add(table.DISCOVERY_UP, (view.name,), view.discovery_up)

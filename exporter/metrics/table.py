@@ -83,10 +83,21 @@ HEARTBEAT_LAG = _work(
     "gaugehistogram",
     "Time since the latest heartbeat of every item active or stopping now. A snapshot: never apply rate() to it.",
 )
+UNREADABLE_ITEMS = _work(
+    "unreadable_items",
+    "gauge",
+    "Items of which something needed could not be read; qoder_work_items counts them under the state they give, "
+    "or other.",
+)
+COUNTS_DISPUTED = _work(
+    "counts_disputed",
+    "gauge",
+    "1 while the API's own statistics contradict the counts, which are then read again, else 0.",
+)
 QUEUE_DEPTH = _work(
     "queue_depth",
     "gauge",
-    "Queued items that a worker could claim now, by the API's own statistics. Absent where the API gives none.",
+    "Queued items that a worker could claim now, by the API's own statistics. Absent if the API reports none.",
 )
 QUEUE_PENDING = _work(
     "queue_pending",
@@ -96,7 +107,7 @@ QUEUE_PENDING = _work(
 WORKERS_POLLING = _work(
     "workers_polling",
     "gauge",
-    "Workers that polled lately, by the API's own statistics. Workers that send no Worker-ID are not counted.",
+    "Workers that polled recently, by the API's own statistics. Workers that send no Worker-ID are not counted.",
 )
 CREATED = _work("created_total", "counter", "Work items created since the exporter began to watch.")
 STOPPED = _work("stopped_total", "counter", "Work items stopped since the exporter began to watch.")
@@ -104,13 +115,18 @@ REQUEUED = _work(
     "requeued_total", "counter", "Work items seen to go back to queued: their worker was lost or gave them up."
 )
 VANISHED = _work("vanished_total", "counter", "Live work items that the API no longer knows.")
-QUEUE_WAIT = _work(
-    "queue_wait_seconds", "histogram", "Time from a work item's creation to a worker's acknowledgement, once an item."
+CORRECTIONS = _work(
+    "corrections_total",
+    "counter",
+    "Items whose count was found wrong when a part of the list was read again, and was corrected. 0 if all is well.",
 )
-STARTUP = _work("startup_seconds", "histogram", "Time from acknowledgement to the first heartbeat, once an item.")
-RUN = _work("run_seconds", "histogram", "Time from the first heartbeat to the stop, once an item.")
-DRAIN = _work("drain_seconds", "histogram", "Time from the request to stop to the stop, once an item.")
-UP = _work("up", "gauge", "1 if the newest refresh of this environment succeeded, else 0.")
+QUEUE_WAIT = _work(
+    "queue_wait_seconds", "histogram", "Time from a work item's creation to a worker's acknowledgement, once per item."
+)
+STARTUP = _work("startup_seconds", "histogram", "Time from acknowledgement to the first heartbeat, once per item.")
+RUN = _work("run_seconds", "histogram", "Time from the first heartbeat to the stop, once per item.")
+DRAIN = _work("drain_seconds", "histogram", "Time from the request to stop to the stop, once per item.")
+UP = _work("up", "gauge", "1 if the last refresh of this environment succeeded, else 0.")
 HISTORY_COMPLETE = _work(
     "history_complete",
     "gauge",
@@ -119,8 +135,8 @@ HISTORY_COMPLETE = _work(
 SNAPSHOT_TIMESTAMP = _work(
     "snapshot_timestamp_seconds", "gauge", "Unix time at which the data shown for this environment were read."
 )
-REFRESH_DURATION = _work("refresh_duration_seconds", "gauge", "How long the newest refresh of this environment took.")
-REFRESH_REQUESTS = _work("refresh_requests", "gauge", "API requests the newest refresh of this environment made.")
+REFRESH_DURATION = _work("refresh_duration_seconds", "gauge", "How long the last refresh of this environment took.")
+REFRESH_REQUESTS = _work("refresh_requests", "gauge", "API requests the last refresh of this environment made.")
 REFRESH_FAILURES = _work("refresh_failures_total", "counter", "Refreshes of this environment that failed.", "reason")
 ENVIRONMENT_INFO = _work("environment_info", "gauge", "1; the account through which an environment is read.", "account")
 
@@ -128,16 +144,16 @@ API_REQUESTS = MetricSpec(
     "qoder_api_requests_total",
     "counter",
     ("account", "endpoint", "code"),
-    "Requests sent to the API, by status code; code is error where no answer came.",
+    "Requests sent to the API, by status code; code is error if no response arrived.",
 )
 API_REQUEST_DURATION = MetricSpec(
     "qoder_api_request_duration_seconds",
     "histogram",
     ("account", "endpoint"),
-    "Time from sending a request to the API to the end of its answer.",
+    "Time from sending a request to the API to the end of the response.",
 )
 API_RETRIES = MetricSpec(
-    "qoder_api_retries_total", "counter", ("account", "reason"), "Requests sent again after a passing failure."
+    "qoder_api_retries_total", "counter", ("account", "reason"), "Requests sent again after a transient error."
 )
 API_PACED = MetricSpec(
     "qoder_api_paced_seconds_total",
@@ -148,6 +164,12 @@ API_PACED = MetricSpec(
 API_CLOCK_SKEW = MetricSpec(
     "qoder_api_clock_skew_seconds", "gauge", ("account",), "The API's clock minus this machine's clock."
 )
+API_CLIENT_RESTARTS = MetricSpec(
+    "qoder_api_client_restarts_total",
+    "counter",
+    ("account",),
+    "HTTP clients replaced because no response arrived any more. 0 if all is well.",
+)
 BUILD_INFO = MetricSpec(
     "qoder_exporter_build_info", "gauge", ("version", "python"), "1; the exporter's and Python's versions."
 )
@@ -156,7 +178,25 @@ DISCOVERY_UP = MetricSpec(
     "qoder_exporter_discovery_up",
     "gauge",
     ("account",),
-    "1 if the newest look-up of the account's environments succeeded, else 0.",
+    "1 if the last discovery of the account's environments succeeded, else 0.",
+)
+LOOP_LAG = MetricSpec(
+    "qoder_exporter_loop_lag_seconds",
+    "gauge",
+    (),
+    "Longest time the event loop was held up lately: since the last scrape at least, for whichever scraper asks.",
+)
+CHECKPOINT_TIMESTAMP = MetricSpec(
+    "qoder_exporter_checkpoint_last_success_timestamp_seconds",
+    "gauge",
+    (),
+    "Unix time at which the checkpoint was last written, or found current. Absent without a checkpoint.",
+)
+CHECKPOINT_FAILURES = MetricSpec(
+    "qoder_exporter_checkpoint_failures_total",
+    "counter",
+    (),
+    "Writes of the checkpoint that failed. Absent without a checkpoint.",
 )
 RELOAD_SUCCESSFUL = MetricSpec(
     "qoder_exporter_config_last_reload_successful",

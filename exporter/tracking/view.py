@@ -1,4 +1,4 @@
-"""The fleet as it is shown: one frozen object a scrape."""
+"""The fleet as it is shown: one frozen object per scrape."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,18 +24,21 @@ class EnvironmentView:
 
     Attributes:
         environment: Which.
-        up: Whether the newest refresh succeeded; False before the first.
+        up: Whether the last refresh succeeded; False before the first.
         history_complete: Whether the whole list has been read.
-        snapshot: The newest data, or None if there are none that are fresh enough.
+        snapshot: The last data read, or None if there are none that are fresh enough.
         lifecycle: Counters since the watch began, or None before that.
-        refresh_duration: Seconds the newest refresh took, or None before the first.
+        refresh_duration: Seconds the last refresh took, or None before the first.
         refresh_requests: API requests it made, or None.
         failures: Failed refreshes by reason; every reason is present.
-        error: The newest failure's words, or None if the newest refresh succeeded.
-        progress: What the reading of the whole list has come to, in words, or None if none is under way.
+        error: The last failure's message, or None if the last refresh succeeded.
+        progress: How far the first traversal has come, in words, or None if none is under way.
         outcomes: How the last refreshes ended, newest first; failures are kept longer than successes.
         failing_since: Unix time of the first failure since the last success, or None while refreshes succeed.
-        read_at: Unix time at which the newest data were read, also where they are withheld by now; None without any.
+        read_at: Unix time at which the last data were read, even if they are withheld by now; None without any.
+        corrections: Items whose count was found wrong when a part of the list was read again, and was corrected.
+        unreadable: Items in the list of which something needed could not be read.
+        disputed: Whether the API's own statistics contradict the counts.
     """
 
     environment: EnvironmentIdentity
@@ -51,6 +54,9 @@ class EnvironmentView:
     outcomes: tuple[Outcome, ...] = ()
     failing_since: float | None = None
     read_at: float | None = None
+    corrections: int = 0
+    unreadable: int = 0
+    disputed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +66,12 @@ class AccountView:
     Attributes:
         name: Its name.
         requests: What its requests cost.
-        clock_skew: API clock minus local clock in seconds, or None before the first answer.
+        clock_skew: API clock minus local clock in seconds, or None before the first response.
         environments: How many environments are watched.
-        discovery_up: Whether the newest discovery succeeded; None where environments are configured by hand.
-        discovery_error: The newest discovery's failure, or None.
+        discovery_up: Whether the last discovery succeeded; None where environments are configured explicitly.
+        discovery_error: The last discovery's failure, or None.
         discovery_failure: The same with its reason and the API's request ID, or None.
+        client_restarts: How often its HTTP client was replaced because nothing came back any more.
     """
 
     name: str
@@ -74,6 +81,20 @@ class AccountView:
     discovery_up: bool | None
     discovery_error: str | None
     discovery_failure: Outcome | None = None
+    client_restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointView:
+    """How writing the checkpoint goes.
+
+    Attributes:
+        last_success: Unix time at which the file on disk was last known to be current, or None before the first write.
+        failures: Writes that failed.
+    """
+
+    last_success: float | None
+    failures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +105,10 @@ class FleetView:
         environments: The environments of all accounts.
         accounts: The accounts.
         metadata_keys: The metadata keys whose values are the labels of the counts, in their order.
+        checkpoint: How writing the checkpoint goes; None where none is configured.
     """
 
     environments: tuple[EnvironmentView, ...]
     accounts: tuple[AccountView, ...]
     metadata_keys: tuple[str, ...] = ()
+    checkpoint: CheckpointView | None = None

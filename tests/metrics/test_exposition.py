@@ -18,6 +18,7 @@ from exporter.tracking.lifecycle import EXEMPLAR_LENGTH, Lifecycle
 from exporter.tracking.observation import Observation
 from exporter.tracking.view import FleetView
 from tests.metrics.views import (
+    LOOP_LAG,
     NOW,
     RELOAD,
     SESSION,
@@ -60,7 +61,7 @@ HOSTILE = [
 
 
 def text_of(view: FleetView, accept: str = TEXT) -> str:
-    return encode(view, accept, RELOAD)[0].decode()
+    return encode(view, accept, RELOAD, LOOP_LAG)[0].decode()
 
 
 def parsed(view: FleetView, accept: str) -> list[Metric]:

@@ -12,7 +12,7 @@ from exporter.histogram import Histogram
 from exporter.metrics.families import Reload
 from exporter.metrics.labels import label_name
 from exporter.metrics.table import METRICS
-from exporter.tracking.view import EnvironmentView, FleetView
+from exporter.tracking.view import CheckpointView, EnvironmentView, FleetView
 from tests.metrics.views import (
     ID,
     NOW,
@@ -31,7 +31,7 @@ from tests.metrics.views import (
 
 ALWAYS = {
     *("qoder_work_up", "qoder_work_history_complete", "qoder_work_environment_info"),
-    "qoder_work_refresh_failures_total",
+    *("qoder_work_refresh_failures_total", "qoder_work_corrections_total", "qoder_work_counts_disputed"),
 }
 """What is shown of an environment before anything is known of it."""
 OF_STATS = {"qoder_work_queue_depth", "qoder_work_queue_pending", "qoder_work_workers_polling"}
@@ -44,6 +44,7 @@ OF_THE_QUEUE = {
         *("qoder_work_items", "qoder_work_oldest_age_seconds", "qoder_work_oldest_queued_timestamp_seconds"),
         *("qoder_work_queue_age_seconds", "qoder_work_heartbeat_lag_seconds"),
         *("qoder_work_max_heartbeat_lag_seconds", "qoder_work_oldest_heartbeat_timestamp_seconds"),
+        "qoder_work_unreadable_items",
     }
 }
 
@@ -263,6 +264,14 @@ def test_durations_are_told_apart() -> None:
     assert counts == [1, 2, 3, 4]
 
 
+def test_wrong_unreadable_and_disputed_counts_are_shown() -> None:
+    found = samples(fleet(environment(corrections=4, unreadable=2, disputed=True)))
+    shown = {name: value(of(found, f"qoder_work_{name}")) for name in ("corrections_total", "unreadable_items")}
+    assert shown == {"corrections_total": 4, "unreadable_items": 2}
+    assert value(of(found, "qoder_work_counts_disputed")) == 1
+    assert value(of(samples(fleet()), "qoder_work_counts_disputed")) == 0
+
+
 def test_an_environment_tells_its_account() -> None:
     info = [labels for name, labels in samples(fleet()) if name == "qoder_work_environment_info"]
     assert info == [
@@ -296,6 +305,7 @@ def test_an_account_that_has_asked_nothing_yet() -> None:
     assert {name for name in names(found) if name.startswith("qoder_api_")} == {
         "qoder_api_retries_total",
         "qoder_api_paced_seconds_total",
+        "qoder_api_client_restarts_total",
     }
     assert "qoder_exporter_discovery_up" not in names(found)
     assert of(found, "qoder_exporter_environments") == {(): 0}
@@ -315,6 +325,37 @@ def test_accounts_are_told_apart() -> None:
 
 def test_the_versions_are_those_that_run() -> None:
     assert of(samples(fleet()), "qoder_exporter_build_info") == {(platform.python_version(), __version__): 1}
+
+
+def test_replaced_clients_are_counted() -> None:
+    found = samples(FleetView((), (account(client_restarts=2),)))
+    assert value(of(found, "qoder_api_client_restarts_total")) == 2
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "shown"),
+    [
+        (None, {}),
+        (CheckpointView(None, 0), {"failures_total": 0}),
+        (CheckpointView(NOW, 3), {"failures_total": 3, "last_success_timestamp_seconds": NOW}),
+    ],
+    ids=["none configured", "not written yet", "written"],
+)
+def test_how_writing_the_checkpoint_goes(checkpoint: CheckpointView | None, shown: dict[str, float]) -> None:
+    found = samples(FleetView((), (), checkpoint=checkpoint))
+    prefix = "qoder_exporter_checkpoint_"
+    assert {name.removeprefix(prefix): number for (name, _), number in found.items() if name.startswith(prefix)} == (
+        shown
+    )
+
+
+@pytest.mark.parametrize("lag", [0.0, 1.5])
+def test_the_lag_of_the_loop_is_shown(lag: float) -> None:
+    assert value(of(samples(fleet(), loop_lag=lag), "qoder_exporter_loop_lag_seconds")) == lag
+
+
+def test_without_a_loop_no_lag_is_shown() -> None:
+    assert "qoder_exporter_loop_lag_seconds" not in names(samples(fleet(), loop_lag=None))
 
 
 @pytest.mark.parametrize("successful", [True, False])

@@ -10,7 +10,7 @@ from exporter.histogram import Example, Histogram
 from exporter.metrics.families import Reload, families
 from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.snapshot import Queue, Snapshot, Stats
-from exporter.tracking.view import AccountView, EnvironmentIdentity, EnvironmentView, FleetView
+from exporter.tracking.view import AccountView, CheckpointView, EnvironmentIdentity, EnvironmentView, FleetView
 
 NOW = 1_782_892_800.0
 """2026-07-01T08:00:00Z."""
@@ -109,15 +109,16 @@ def account(**changes: Any) -> AccountView:
 
 def fleet(*environments: EnvironmentView, keys: tuple[str, ...] = ()) -> FleetView:
     """One account with these environments; with the one in health if none is given."""
-    return FleetView(environments or (environment(),), (account(),), keys)
+    return FleetView(environments or (environment(),), (account(),), keys, CheckpointView(NOW - 20, 3))
 
 
 RELOAD = Reload(successful=True, succeeded_at=NOW - 3600)
+LOOP_LAG = 0.004
 
 
-def samples(view: FleetView, reload: Reload | None = RELOAD) -> Samples:
+def samples(view: FleetView, reload: Reload | None = RELOAD, loop_lag: float | None = LOOP_LAG) -> Samples:
     """Everything exposed of a view."""
-    found = [sample for family in families(view, reload) for sample in family.samples]
+    found = [sample for family in families(view, reload, loop_lag) for sample in family.samples]
     by_name = {(sample.name, frozenset(sample.labels.items())): float(sample.value) for sample in found}
     assert len(by_name) == len(found), "a series is exposed twice"
     return by_name
