@@ -157,7 +157,7 @@ MUTATIONS = (
         ("test_reader", "test_requests"),
     ),
     Mutation(
-        "reader: more new items than are taken in at once are left for later",
+        "reader: more new items than are applied at once are left for later",
         "while not self._ledger.at_end:",
         "while False:",
         ("test_reader",),
@@ -187,7 +187,7 @@ MUTATIONS = (
         ("test_reader",),
     ),
     Mutation(
-        "reader: known pages count towards those that are taken in at once",
+        "reader: known pages count towards those that are applied at once",
         "pages += beyond is None or (bool(ids) and ids[-1] > beyond)",
         "pages += 1",
         ("test_reader",),
@@ -325,9 +325,9 @@ MUTATIONS = (
         ("test_lifecycle",),
     ),
     Mutation(
-        "traversal: counting anew begins where the last step stopped",
-        "ledger.traversed = ledger.origin if boundary is None else boundary",
-        "ledger.traversed = ledger.traversed",
+        "ledger: counting anew begins where the last step stopped",
+        "self.traversed = self.origin if boundary is None else boundary",
+        "self.traversed = self.traversed",
         ("test_traversal",),
     ),
     Mutation(
@@ -339,7 +339,7 @@ MUTATIONS = (
     Mutation(
         "traversal: a failed one begins anew",
         "self._walk = Walk(source, ledger.traversed, self._cursors())",
-        "ledger.traversed = ledger.origin\n        self._walk = Walk(source, ledger.traversed, self._cursors())",
+        "ledger.traversed = None\n        self._walk = Walk(source, ledger.traversed, self._cursors())",
         ("test_traversal",),
     ),
     Mutation(
@@ -350,18 +350,18 @@ MUTATIONS = (
     ),
     Mutation(
         "traversal: pages follow one another without a pause after each cut",
-        "self._walk.go_to(ledger.traversed, self._cursors())",
-        "self._walk = Walk(self._walk._source, ledger.traversed, self._cursors())",
+        "self._walk.go_to(position, self._cursors())",
+        "self._walk = Walk(self._walk._source, position, self._cursors())",
         ("test_traversal",),
     ),
     Mutation(
-        "tracker: an unfinished traversal is not gone on with",
-        "if self.ledger.traversed != self.ledger.origin:",
+        "resync: an unfinished traversal is not gone on with",
+        "if self._ledger.traversed != self._ledger.origin:",
         "if False:",
         ("test_traversal",),
     ),
     Mutation(
-        "tracker: a traversal starts over again and again",
+        "resync: a traversal starts over again and again",
         "                if started_over:",
         "                if False:",
         ("test_lookback",),
@@ -385,7 +385,7 @@ MUTATIONS = (
         ("test_lookback",),
     ),
     Mutation(
-        "checkpoint: doubt does not survive",
+        "record: doubt does not survive",
         "doubtful=set(record.doubtful),",
         "doubtful=set(),",
         ("test_checkpoint",),

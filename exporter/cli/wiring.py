@@ -8,8 +8,8 @@ from exporter.api.client import ClientSettings
 from exporter.api.token import EnvironmentToken, FileToken, TokenSource
 from exporter.config import Account, Config, Discovery, Histograms
 from exporter.metrics.families import Reload
-from exporter.tracking.checkpoint import EnvironmentRecord
 from exporter.tracking.fleet import Fleet
+from exporter.tracking.record import EnvironmentRecord
 from exporter.tracking.settings import AccountSettings, DiscoverySettings, EnvironmentSettings, TrackingSettings
 from exporter.web.app import WebSettings
 

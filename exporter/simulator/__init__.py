@@ -28,7 +28,7 @@ from .history import Life
 from .item import STATES
 from .options import Options
 from .producers import BurstProducer, Operator, SteadyProducer
-from .scenario import SCENARIOS, Scenario, play, run, set_up
+from .scenario import SCENARIOS, Scenario, play, set_up
 from .server import SimulatorServer, SimulatorThread
 from .simulation import Simulation, Times
 from .tokens import DEFAULT_TOKEN
@@ -76,6 +76,5 @@ __all__ = [
     "acting",
     "create_app",
     "play",
-    "run",
     "set_up",
 ]

@@ -1,6 +1,5 @@
 """Ready-made accounts to look at: environments with a past, work under way, and whoever goes on with it."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -163,28 +162,3 @@ async def play(scenario: Scenario, host: str = "127.0.0.1", port: int = 0) -> As
         acting(scenario.actors, simulation.clock, server.base_url),
     ):
         yield server
-
-
-async def run(
-    scenario: Scenario,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    *,
-    until: asyncio.Event,
-    started: Callable[[SimulatorServer], None] = lambda _: None,
-) -> None:
-    """Play a scenario until an event is set.
-
-    Args:
-        scenario: What to play.
-        host: The address to listen on.
-        port: The port to listen on; 0 takes a free one.
-        until: Ends it.
-        started: Called with the server once it answers.
-
-    Raises:
-        OSError: The address cannot be listened on.
-    """
-    async with play(scenario, host, port) as server:
-        started(server)
-        await until.wait()

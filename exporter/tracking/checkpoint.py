@@ -1,4 +1,4 @@
-"""What must survive a restart, in one file: ledgers, label values and counters. It holds no secret.
+"""What must survive a restart, in one file of records. It holds no secret.
 
 The first line names the format and carries a checksum of the rest. The file is replaced as a whole, so that it is the
 old one or the new one whatever happens.
@@ -14,11 +14,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from exporter.histogram import Histogram
-from exporter.tracking.history import History, Segment
-from exporter.tracking.ledger import Ledger
-from exporter.tracking.lifecycle import Lifecycle
-from exporter.tracking.live import LiveItem, LiveItems
+from exporter.tracking.record import EnvironmentRecord, restore_lifecycle
 
 FORMAT = "qoder-work-exporter checkpoint"
 VERSION = 1
@@ -26,107 +22,13 @@ VERSION = 1
 KEPT_FOR = 30 * 86400.0
 """Seconds for which an environment that is no longer watched is kept, in case it comes back."""
 
-HISTOGRAMS = ("wait", "startup", "run", "drain")
-"""The histograms of a lifecycle."""
-
 log = structlog.get_logger()
-
-
-class LifecycleRecord(msgspec.Struct, frozen=True):
-    """Counters, and each histogram's counts and sum."""
-
-    created: int
-    stopped: int
-    requeued: int
-    vanished: int
-    histograms: dict[str, tuple[list[int], float]]
-
-
-class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One environment.
-
-    Attributes:
-        base_url: The API it belongs to.
-        environment_id: Its ID there.
-        saved_at: Unix time at which this was true, in whole hours, so that an idle environment's record stays the same.
-        metadata_keys: The metadata keys the counts are split by.
-        max_label_values: The most values of each that are kept.
-        label_values: The values kept of each.
-        lookback: The configured ``history.lookback`` in seconds.
-        traversed_at: Unix time of the last whole reading.
-        lifecycle: Counters since the watch began.
-    """
-
-    base_url: str
-    environment_id: str
-    saved_at: float
-    metadata_keys: tuple[str, ...]
-    max_label_values: int
-    label_values: dict[str, list[str]]
-    lookback: float | None
-    traversed_at: float | None
-    lifecycle: LifecycleRecord
-    segments: list[Segment]
-    live: list[LiveItem]
-    recent: list[str | None]
-    origin: str | None
-    foothold: str | None
-    since: float | None
-    traversed: str | None
-    doubtful: list[str]
-    complete: bool
-    next_rank: int
 
 
 class _Header(msgspec.Struct, frozen=True):
     format: str
     version: int
     crc32: int
-
-
-def record_lifecycle(lifecycle: Lifecycle) -> LifecycleRecord:
-    """A lifecycle as it is written."""
-    histograms = {name: getattr(lifecycle, name) for name in HISTOGRAMS}
-    return LifecycleRecord(
-        *(lifecycle.created, lifecycle.stopped, lifecycle.requeued, lifecycle.vanished),
-        {name: (list(histogram.counts), histogram.sum) for name, histogram in histograms.items()},
-    )
-
-
-def restore_lifecycle(record: LifecycleRecord) -> Lifecycle:
-    """A lifecycle as it was written.
-
-    Raises:
-        ValueError: There are other histograms, or other buckets, than this version's.
-    """
-    if set(record.histograms) != set(HISTOGRAMS):
-        raise ValueError("it has other histograms")
-    lifecycle = Lifecycle(record.created, record.stopped, record.requeued, record.vanished)
-    for name, (counts, total) in record.histograms.items():
-        setattr(lifecycle, name, Histogram(counts=counts, sum=total))
-    return lifecycle
-
-
-def restore_ledger(record: EnvironmentRecord) -> Ledger:
-    """A ledger as it was written."""
-    return Ledger(
-        history=History(record.segments),
-        live=LiveItems(record.live),
-        lifecycle=restore_lifecycle(record.lifecycle),
-        recent=list(record.recent),
-        origin=record.origin,
-        foothold=record.foothold,
-        since=record.since,
-        complete=record.complete,
-        traversed=record.traversed,
-        doubtful=set(record.doubtful),
-        next_rank=record.next_rank,
-    )
-
-
-def copied(record: EnvironmentRecord) -> EnvironmentRecord:
-    """A record that shares nothing with the ledger it was made of."""
-    return msgspec.json.decode(msgspec.json.encode(record), type=EnvironmentRecord)
 
 
 class Checkpoint:

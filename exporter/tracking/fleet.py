@@ -10,9 +10,10 @@ import httpx
 import structlog
 
 from exporter.api.client import WorkAPI
-from exporter.tracking.checkpoint import Checkpoint, EnvironmentRecord, copied
+from exporter.tracking.checkpoint import Checkpoint
 from exporter.tracking.discovery import Discovery
 from exporter.tracking.observation import Observation
+from exporter.tracking.record import EnvironmentRecord, copied
 from exporter.tracking.settings import AccountSettings, TrackingSettings
 from exporter.tracking.tracker import Tracker
 from exporter.tracking.view import AccountView, EnvironmentIdentity, FleetView

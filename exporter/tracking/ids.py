@@ -50,8 +50,8 @@ class TimedID:
         return f"{self.prefix}{self.number + 1:032x}"
 
 
-async def places_compare(source: Source, first: str, second: str) -> bool:
-    """Whether the API reads on from an ID that no item has.
+async def foreign_cursors_work(source: Source, first: str, second: str) -> bool:
+    """Return whether the API reads on from an ID that no item has.
 
     Args:
         source: The list.

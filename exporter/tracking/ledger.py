@@ -1,6 +1,6 @@
 """What is known of one environment's work list: every live item, and of the stopped ones how many there are.
 
-The ledger is only changed by complete readings, in one step each. It knows neither HTTP nor when to read what.
+Only its own methods change it, each by one complete reading or by none. It knows neither HTTP nor when to read what.
 """
 
 from bisect import bisect_left
@@ -80,11 +80,48 @@ class Ledger:
     doubtful: set[str] = field(default_factory=set)
     next_rank: int = 0
 
+    # -- a reading of the whole list ----------------------------------------------------------------------------------
+
+    def begin_after(self, origin: str | None, foothold: str | None, since: float) -> None:
+        """Watch what follows an ID, and forget what stands before it; the whole list must be read once more.
+
+        Args:
+            origin: The ID, or None for the start of the list.
+            foothold: An ID a little before it.
+            since: The unix time it was found for.
+        """
+        self.origin, self.foothold, self.since = origin, foothold, since
+        if self.complete and origin is not None:
+            self.history.replace(None, origin, ())
+        self.start_over()
+
     def start_over(self) -> None:
-        """Forget the list, but not what was counted since the watch began."""
-        self.history, self.live, self.next_rank = History(), LiveItems(), 0
-        self.recent, self.traversed = [self.origin], self.origin
-        self.doubtful.clear()
+        """Read the whole list from its start; what was gathered of it so far is forgotten, unless it was all of it.
+
+        What was counted since the watch began stays in either case.
+        """
+        self.traversed = self.origin
+        if not self.complete:
+            self.history, self.live, self.next_rank = History(), LiveItems(), 0
+            self.recent = [self.origin]
+            self.doubtful.clear()
+
+    def stand(self) -> str | None:
+        """Return where the reading of the whole list stands: at the end of a segment, or at its start.
+
+        A page may have shown more than could be counted; and refreshes may have moved the ends of segments since, so
+        that the reading stands within one, of which all must be counted or nothing. It then goes back.
+        """
+        boundary = None if self.traversed is None else self.history.boundary(self.traversed)
+        self.traversed = self.origin if boundary is None else boundary
+        return self.traversed
+
+    def traverse(self, reading: "Reading") -> None:
+        """Apply the next stretch of the whole list: as :meth:`recount`, and go on after it."""
+        self.recount(reading)
+        self.traversed = reading.ids[-1] if reading.ids else reading.after
+        if reading.through is None:
+            self.traversed, self.complete = self.origin, True
 
     # -- what to read -------------------------------------------------------------------------------------------------
 
@@ -118,7 +155,7 @@ class Ledger:
     # -- what was read ------------------------------------------------------------------------------------------------
 
     def refresh(self, readings: Iterable[Reading], single: Iterable[Sighting], gone: Iterable[str]) -> None:
-        """Take in everything one refresh has read.
+        """Apply everything one refresh has read.
 
         Args:
             readings: Stretches of the list; the one that ends with the list brings the new items.
@@ -144,7 +181,7 @@ class Ledger:
             self.at_end = False
 
     def recount(self, reading: Reading) -> None:
-        """Take in a stretch of which every item is a sighting: count what has stopped there anew.
+        """Apply a stretch of which every item is a sighting: count what has stopped there anew.
 
         The stretch begins and ends at segment ends, or with the list. Before the ledger is complete this only gathers;
         afterwards items that were not known, or not known to be live, are set right.
@@ -197,7 +234,12 @@ class Ledger:
         return self.last is None or work_id > self.last
 
     def _end(self, after: str | None, ids: Sequence[str], vanished: set[str]) -> None:
-        """Remember the end of the list one by one. What has stopped and is missing there must be counted anew."""
+        """Remember the end of the list one by one. What has stopped and is missing there must be counted anew.
+
+        ``recent`` is A B C D, of which A only is an ID to read on from. A reading after B shows D E: C is missing. If
+        it was live it has vanished, and that is settled; if it had stopped, nothing but its segment counted it, so
+        the segment is doubtful. What stands before the reading, A, is still known: ``recent`` becomes A B D E.
+        """
         following = {work_id for work_id in self.recent[1:] if work_id and (after is None or work_id > after)}
         self.doubtful |= following - set(ids) - vanished
         earlier = self.recent[: self.recent.index(after)] if after in self.recent else []

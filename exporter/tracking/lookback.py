@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from exporter.api.types import WorkItem, unix
-from exporter.tracking.ids import LATEST, TimedID, places_compare
+from exporter.tracking.ids import LATEST, TimedID, foreign_cursors_work
 from exporter.tracking.source import Source
 from exporter.tracking.walk import CursorLostError, Walk, in_order
 
@@ -46,7 +46,11 @@ async def find_origin(source: Source, since: float) -> Origin | None:
     if found or page.end or origin is None:
         return origin
     timed = TimedID.parse(origin.id)
-    if timed is not None and len(page.items) > 1 and await places_compare(source, *(i.id for i in page.items[-2:])):
+    if (
+        timed is not None
+        and len(page.items) > 1
+        and await foreign_cursors_work(source, *(i.id for i in page.items[-2:]))
+    ):
         close = await _bisect(source, since, origin, timed)
         # An API that does not know its own item's ID as a cursor is read page by page after all.
         with suppress(CursorLostError):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from exporter.tracking.history import History
-from exporter.tracking.ids import TimedID, places_compare
+from exporter.tracking.ids import TimedID, foreign_cursors_work
 from exporter.tracking.ledger import OVERLAP, Ledger
 from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.live import LiveItem
@@ -47,18 +47,16 @@ class Range:
         self.last: deque[str] = deque(maxlen=OVERLAP + 1)
         self.done = False
 
-    async def read(self, source: Source) -> int:
-        """Read it to its end and return how many pages that took.
+    async def read(self, source: Source) -> None:
+        """Read it to its end.
 
         Raises:
             APIError: A request failed.
             CursorLostError: The API does not know where the range begins.
         """
         walk = Walk(source, self.after)
-        pages = 0
         while not self.done:
             page = await walk.next()
-            pages += 1
             for item in page.items:
                 if self.until is not None and item.id > self.until:
                     self.following, self.done = item.id, True
@@ -72,18 +70,12 @@ class Range:
                 self.last.append(item.id)
                 self.size += 1
             self.done = self.done or page.end
-        return pages
 
 
 class Ranges:
-    """The rest of a list, read by several readers at once. Only for ledgers whose items have no labels.
-
-    Attributes:
-        pages: Pages read so far.
-    """
+    """The rest of a list, read by several readers at once. Only for ledgers whose items have no labels."""
 
     def __init__(self, source: Source, ledger: Ledger, ranges: Sequence[Range]) -> None:
-        self.pages = 0
         self._source = source
         self._ledger = ledger
         self._ranges = ranges
@@ -107,7 +99,7 @@ class Ranges:
         left = (end - start) * (len(ends) - 1) // max(1, start - first.milliseconds)
         number = min(MAX_RANGES, left // PAGES_A_RANGE, (end - start) // 2)
         before, newest = ledger.recent[-2:]
-        if number < 2 or before is None or newest is None or not await places_compare(source, before, newest):
+        if number < 2 or before is None or newest is None or not await foreign_cursors_work(source, before, newest):
             return None
         cuts = [newest, *(last.at(start + (end - start) * index // number) for index in range(1, number)), None]
         return cls(source, ledger, [Range(after, until) for after, until in _pairs(cuts)])
@@ -137,8 +129,7 @@ class Ranges:
     async def _work(self, waiting: Iterator[Range], progress: Callable[[], None]) -> None:
         for each in waiting:
             try:
-                pages = await each.read(self._source)
-                self.pages += pages
+                await each.read(self._source)
             except CursorLostError:
                 # The list is read page by page from here on: what comes after this range cannot join.
                 return
@@ -146,7 +137,13 @@ class Ranges:
             progress()
 
     def _enter(self, *, unfinished: bool = False) -> None:
-        """Enter every range that is read and joins what is in the ledger; of an unfinished one, what there is."""
+        """Enter every range that is read and joins what is in the ledger; of an unfinished one, what there is.
+
+        Ranges end in any order, and enter in the order of the list: range 3 waits until 1 and 2 are in. Range 1, read
+        to its end, saw the first item behind it, ``following``; range 2 joins if that very item is its first, or, where
+        range 2 is empty, if it saw the same item behind itself. Anything else means that the API skipped something,
+        and nothing after that enters; it is then read page by page. An unfinished range is the last that can enter.
+        """
         while self._entered < len(self._ranges):
             each = self._ranges[self._entered]
             joins = self._entered == 0 or (each.first or each.following) == self._expected

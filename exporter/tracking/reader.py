@@ -15,7 +15,7 @@ from exporter.tracking.source import Source
 from exporter.tracking.walk import CursorLostError, Walk
 
 TAIL_PAGES = 10
-"""Pages of new items after which they are taken in, so that a failure further on does not lose them."""
+"""Pages of new items after which they are applied, so that a failure further on does not lose them."""
 
 REPAIR_PAGES = 4
 """Pages read from an earlier ID in search of an item whose neighbour has gone."""
@@ -29,7 +29,7 @@ class TailLostError(InvalidResponse):
 
 
 class Reader:
-    """One incremental reading of everything that can have changed, taken into the ledger piece by whole piece."""
+    """One incremental reading of everything that can have changed, applied to the ledger piece by whole piece."""
 
     def __init__(self, source: Source, ledger: Ledger, labeller: Labeller) -> None:
         self._source = source
@@ -57,18 +57,18 @@ class Reader:
                 *(self._get(target.seen.id) for target in planned.single),
             ]
         )
-        due -= self._take_in()
+        due -= self._apply()
         while not self._ledger.at_end:
             await self._tail(self._ledger.recent[0])
-            due -= self._take_in()
+            due -= self._apply()
         # Whatever a page should have shown and did not: nothing may be older than this refresh.
         await together([self._get(work_id) for work_id in sorted(due & self._ledger.live.keys())])
-        self._take_in()
+        self._apply()
         for work_id in sorted(self._ledger.doubtful):
             if work_id in self._ledger.doubtful:  # counting one segment anew may have settled others
                 await self._recount(work_id)
 
-    def _take_in(self) -> set[str]:
+    def _apply(self) -> set[str]:
         """Enter into the ledger what has been read since the last time, and say which items that were."""
         self._ledger.refresh(self._readings, self._single, self._gone)
         seen = {sighting.item.id for reading in self._readings for sighting in reading.sightings}
@@ -207,6 +207,14 @@ class Reader:
             max_pages: How many pages to read at most …
             beyond: … where those up to this ID do not count.
             everything: Whether every item is to be a sighting.
+
+        What is read must be bounded, but the bound must not stand in the way of its purpose. A window or a repair gives
+        up after ``max_pages``, wherever it is. The tail, and a segment counted anew, must at least come past what is
+        known, ``beyond``: if the tail has to be looked for from an anchor 60 pages back, those pages are the price of
+        finding it, and only the new ones after them are what may be left for another reading.
+
+        A page is whole, a stretch need not be: it ends with the last item of its last page, which may lie behind
+        ``through``, and covers everything up to there.
         """
         walk = Walk(self._source, after, self._ledger.cursors(after))
         sightings: list[Sighting] = []
@@ -223,7 +231,7 @@ class Reader:
                     work_id = seen.id
                 ids.append(work_id)
             end = page.end
-            pages += beyond is None or (bool(ids) and ids[-1] > beyond)
+            pages += beyond is None or (bool(ids) and ids[-1] > beyond)  # what is known already costs nothing
         return Reading(after, None if end else ids[-1], sightings, ids)
 
     def _proven(self, reading: Reading) -> bool:

@@ -14,10 +14,11 @@ class Source:
     Attributes:
         api: The account's client.
         environment_id: The environment.
-        patience: Seconds within which a failing request may be sent again.
+        patience: Seconds within which a failing request may be sent again where there is no deadline.
         page_interval: Seconds between the pages of one walk through the list (`conventions/rate-limits`).
-        deadline: On ``time.monotonic()``'s clock: until then, too, a failing request may be sent again.
-        background: Whether nobody waits for it.
+        deadline: On ``time.monotonic()``'s clock. Requests are sent after it, too, since what they bring serves the
+            next scrape, but none is sent again. None where nobody waits: each call has ``patience`` from its start.
+        background: Whether scrapes go first.
         requests: Calls made so far.
     """
 
@@ -25,7 +26,7 @@ class Source:
     environment_id: str
     patience: float
     page_interval: float
-    deadline: float = 0.0
+    deadline: float | None = None
     background: bool = False
     requests: int = 0
 
@@ -45,4 +46,4 @@ class Source:
 
     def _call(self) -> float:
         self.requests += 1
-        return max(self.deadline, time.monotonic() + self.patience)
+        return time.monotonic() + self.patience if self.deadline is None else self.deadline

@@ -1,4 +1,4 @@
-"""Keeping one environment current: one refresh at a time, the whole list now and then, and what to show of it."""
+"""Keeping one environment current: one refresh at a time, and what to show of it."""
 
 import asyncio
 import time
@@ -8,26 +8,21 @@ from collections.abc import Callable
 import structlog
 
 from exporter.api.client import WorkAPI
-from exporter.api.errors import REASONS, APIError, InvalidResponse
-from exporter.tracking.checkpoint import EnvironmentRecord, record_lifecycle, restore_ledger, restore_lifecycle
+from exporter.api.errors import REASONS, APIError
 from exporter.tracking.ledger import Ledger
-from exporter.tracking.lookback import find_origin
 from exporter.tracking.observation import Labeller, Observation
 from exporter.tracking.outcomes import Outcomes, outcome_of
-from exporter.tracking.ranges import PAGES_BEFORE, Ranges
 from exporter.tracking.reader import Reader, TailLostError
+from exporter.tracking.record import EnvironmentRecord, outdated, record, restore_ledger, restore_lifecycle
+from exporter.tracking.resync import Resync
 from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.snapshot import Queue, Snapshot, Stats, queue_of, stats_of
 from exporter.tracking.source import Source
-from exporter.tracking.traversal import Traversal
+from exporter.tracking.spans import monotonic
 from exporter.tracking.view import EnvironmentIdentity, EnvironmentView
-from exporter.tracking.walk import CursorLostError
 
 INTERNAL = "internal"
 """The reason of a failure that is the exporter's own fault."""
-
-PROGRESS_INTERVAL = 10.0
-"""Seconds between two log lines about the progress of a traversal."""
 
 log = structlog.get_logger()
 
@@ -57,17 +52,13 @@ class Tracker:
         self.environment = environment
         self.ledger = Ledger()
         self.labeller = Labeller(settings.metadata_keys, settings.max_label_values)
-        self.traversed_at: float | None = None
         self._api = api
         self._settings = settings
         self._page_interval = page_interval
         self._now = now
-        self._reading = asyncio.Lock()
         self._refresh: asyncio.Task[None] | None = None
+        self._reading_from: Source | None = None
         self._begun = -float("inf")
-        self._traversal: asyncio.Task[None] | None = None
-        self._progress: str | None = None
-        self._reported = time.monotonic()
         self._snapshot: Snapshot | None = None
         self._up = False
         self._error: str | None = None
@@ -75,23 +66,31 @@ class Tracker:
         self._duration: float | None = None
         self._requests: int | None = None
         self._outcomes = Outcomes()
-        if record is not None:
-            self._restore(record)
+        self.traversed_at = None if record is None else self._restore(record)
+        self.resync = Resync(
+            environment.id, api, self._source, self.ledger, self.labeller, settings=settings, ended=self._resync_ended
+        )
+        if self.traversed_at is not None and self.traversed_at <= now():
+            self.resync.restore(now() - self.traversed_at)
 
     # -- for the fleet ------------------------------------------------------------------------------------------------
 
     def refresh(self, deadline: float) -> asyncio.Task[None] | None:
-        """The refresh under way, or a new one; None if the data are too young to be read again.
+        """Return the refresh under way, or a new one; None if the data are too young to be read again.
 
         Args:
-            deadline: On ``time.monotonic()``'s clock. The refresh goes on after it, but retries nothing.
+            deadline: On ``time.monotonic()``'s clock. A refresh that is not done by then goes on, and serves the next
+                scrape; but it sends nothing again. One that is joined goes by the latest deadline of those who wait.
         """
         if self._refresh is not None and not self._refresh.done():
+            if self._reading_from is not None and self._reading_from.deadline is not None:
+                self._reading_from.deadline = max(deadline, self._reading_from.deadline)
             return self._refresh
-        if time.monotonic() - self._begun < self._settings.min_interval:
+        if monotonic() - self._begun < self._settings.min_interval:
             return None
-        self._begun = time.monotonic()
-        self._refresh = asyncio.create_task(self._run(deadline), name=f"refresh {self.environment.id}")
+        self._begun = monotonic()
+        self._reading_from = self._source(deadline)
+        self._refresh = asyncio.create_task(self._run(self._reading_from), name=f"refresh {self.environment.id}")
         return self._refresh
 
     def view(self) -> EnvironmentView:
@@ -107,7 +106,7 @@ class Tracker:
             refresh_requests=self._requests,
             failures=dict(self._failures),
             error=self._error,
-            progress=self._progress,
+            progress=self.resync.progress,
             outcomes=self._outcomes.newest_first(),
             failing_since=self._outcomes.failing_since,
             read_at=None if self._snapshot is None else self._snapshot.read_at,
@@ -127,62 +126,47 @@ class Tracker:
                 return
 
     def record(self) -> EnvironmentRecord:
-        """What a later run must know."""
-        ledger = self.ledger
-        return EnvironmentRecord(
+        """Return what a later run must know."""
+        return record(
+            *(self.ledger, self.labeller, self._settings),
             base_url=self._api.settings.base_url,
             environment_id=self.environment.id,
-            saved_at=self._now() // 3600 * 3600,
-            metadata_keys=self._settings.metadata_keys,
-            max_label_values=self._settings.max_label_values,
-            label_values=self.labeller.known,
-            lookback=self._settings.lookback,
+            saved_at=self._now(),
             traversed_at=self.traversed_at,
-            lifecycle=record_lifecycle(ledger.lifecycle),
-            segments=list(ledger.history.segments),
-            live=list(ledger.live.values()),
-            recent=ledger.recent,
-            origin=ledger.origin,
-            foothold=ledger.foothold,
-            since=ledger.since,
-            traversed=ledger.traversed,
-            doubtful=sorted(ledger.doubtful),
-            complete=ledger.complete,
-            next_rank=ledger.next_rank,
         )
 
-    def _restore(self, record: EnvironmentRecord) -> None:
-        """Go on where an earlier run stopped; counts that were made by other rules are made anew."""
+    def _restore(self, known: EnvironmentRecord) -> float | None:
+        """Go on where an earlier run stopped, and return when the whole list was read last.
+
+        Counts that were made by other rules are made anew.
+        """
         settings = self._settings
-        same_labels = record.metadata_keys == settings.metadata_keys and (
-            not settings.metadata_keys or record.max_label_values == settings.max_label_values
-        )
-        if same_labels and record.lookback == settings.lookback:
-            self.ledger = restore_ledger(record)
-            self.traversed_at = record.traversed_at
-            self.labeller = Labeller(settings.metadata_keys, settings.max_label_values, record.label_values)
-        else:
-            self.ledger.lifecycle = restore_lifecycle(record.lifecycle)
-            why = "lookback has changed" if same_labels else "metadata_labels or max_label_values have changed"
+        why = outdated(known, settings)
+        if why is not None:
+            self.ledger = Ledger(lifecycle=restore_lifecycle(known.lifecycle))
             log.info("the whole list is read again", environment=self.environment.id, why=why)
+            return None
+        self.ledger = restore_ledger(known)
+        self.labeller = Labeller(settings.metadata_keys, settings.max_label_values, known.label_values)
+        return known.traversed_at
 
     async def close(self) -> None:
         """Stop whatever is under way."""
-        while tasks := [task for task in (self._refresh, self._traversal) if task is not None and not task.done()]:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await self.resync.close()
+        if self._refresh is not None:
+            self._refresh.cancel()
+            await asyncio.gather(self._refresh, return_exceptions=True)
+        await self.resync.close()  # the refresh may have begun another reading
 
     # -- one refresh --------------------------------------------------------------------------------------------------
 
-    async def _run(self, deadline: float) -> None:
+    async def _run(self, source: Source) -> None:
         """One refresh, with its outcome on record."""
         start = time.monotonic()
-        source = self._source(deadline)
         reason: str | None = None
         failed: Exception | None = None
         try:
-            await self._read(source, deadline)
+            await self._read(source)
         except APIError as error:
             failed = error
             reason, self._error = error.reason, str(error)
@@ -200,12 +184,12 @@ class Tracker:
         self._outcomes.add(outcome_of(self._now(), self._duration, self._requests, reason, failed))
         self._up = reason is None
 
-    async def _read(self, source: Source, deadline: float) -> None:
+    async def _read(self, source: Source) -> None:
         read_at = self._now()
         stats = asyncio.create_task(self._read_stats(source))
         try:
             if not self.ledger.complete:
-                await self._first_traversal(stats, deadline)
+                await self._first_reading(stats, source)
             queue = await self._read_queue(source) if self.ledger.complete else None
         except BaseException:
             stats.cancel()
@@ -224,147 +208,40 @@ class Tracker:
         return stats_of(answer.value, answer.read_at)
 
     async def _read_queue(self, source: Source) -> Queue:
-        if self._traversal_due():
-            self._start_traversal()
-        async with self._reading:
+        if self.resync.due:
+            self.resync.start()
+        async with self.resync.reading:
             try:
                 await Reader(source, self.ledger, self.labeller).read()
             except TailLostError:
-                self._start_traversal()
+                self.resync.start()
                 raise
             await asyncio.sleep(0)  # with a large backlog reading it in took a while, and so will summing it up
             return queue_of(self.ledger, len(self._settings.metadata_keys))
 
-    async def _first_traversal(self, stats: asyncio.Task[Stats | None], deadline: float) -> None:
-        """Wait for the first reading of the whole list as long as the scraper does, showing the statistics so far."""
-        traversal = self._start_traversal()
-        waiting = {traversal, stats}
-        while not traversal.done():
-            timeout = max(0.0, deadline - time.monotonic())
+    async def _first_reading(self, stats: asyncio.Task[Stats | None], source: Source) -> None:
+        """Wait for the first reading of the whole list as long as a scraper does, showing the statistics so far."""
+        reading = self.resync.start()
+        waiting = {reading, stats}
+        while not reading.done():
+            timeout = max(0.0, (source.deadline or 0.0) - time.monotonic())
             done, waiting = await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             if stats in done and not stats.cancelled() and stats.exception() is None:
                 self._snapshot = Snapshot(self._now(), None, stats.result())
             if not done:
                 return
-        await traversal
+        await reading
 
-    # -- the whole list -----------------------------------------------------------------------------------------------
-
-    def _traversal_due(self) -> bool:
-        interval = self._settings.resync_interval
-        if self.ledger.traversed != self.ledger.origin:
-            return True
-        return interval > 0 and self._now() - (self.traversed_at or 0.0) >= interval
-
-    def _start_traversal(self) -> asyncio.Task[None]:
-        """The reading of the whole list under way, or a new one that goes on where an earlier one stopped."""
-        if self._traversal is None or self._traversal.done():
-            self._traversal = asyncio.create_task(self._traverse(), name=f"traversal {self.environment.id}")
-            self._traversal.add_done_callback(self._traversal_ended)
-        return self._traversal
-
-    def _traversal_ended(self, task: asyncio.Task[None]) -> None:
-        """Log a failure here, since nobody may be waiting; the next refresh goes on from where it stopped."""
-        self._progress = None
-        if task.cancelled():
-            return
-        error = task.exception()
-        if isinstance(error, APIError):
-            log.warning("reading the whole list stopped", environment=self.environment.id, error=str(error))
-        elif error is not None:
-            what = "reading the whole list stopped: this is a defect of the exporter"
-            log.error(what, environment=self.environment.id, exc_info=error)
-        elif (self._snapshot is None or self._snapshot.queue is None) and (
-            self._refresh is None or self._refresh.done()
-        ):
-            # Nobody waits any more for what can be shown now for the first time.
+    def _resync_ended(self) -> None:
+        """Note when, and refresh at once if nobody waits any more for what can be shown now for the first time."""
+        self.traversed_at = self._now()
+        shown = self._snapshot is not None and self._snapshot.queue is not None
+        if not shown and (self._refresh is None or self._refresh.done()):
             self._begun = -float("inf")
             self.refresh(time.monotonic() + self._api.settings.request_timeout)
 
-    async def _traverse(self) -> None:
-        first = not self.ledger.complete
-        source = self._source(0.0, background=True)
-        await self._find_origin(source)
-        log.debug("reading the whole list", environment=self.environment.id, first=first, after=self.ledger.traversed)
-        in_ranges = first and not self._settings.metadata_keys
-        traversal = Traversal(source, self.ledger, self.labeller)
-        finished = started_over = False
-        while not finished:
-            try:
-                async with self._reading:
-                    finished = await traversal.step()
-            except CursorLostError:
-                if started_over:
-                    raise InvalidResponse(
-                        "the list cannot be read on, not even from its start", endpoint="list"
-                    ) from None
-                started_over = True
-                await self._start_over(source, first)
-                traversal = Traversal(source, self.ledger, self.labeller)
-                continue
-            self._report_progress(source)
-            if in_ranges and not finished and source.requests >= PAGES_BEFORE:
-                in_ranges = False
-                if await self._read_ranges(source):
-                    traversal = Traversal(source, self.ledger, self.labeller)
-        self.traversed_at = self._now()
-        log.info(
-            "read the whole list",
-            environment=self.environment.id,
-            requests=source.requests,
-            items=self.ledger.history.size,
-            live=len(self.ledger.live),
-        )
-
-    async def _read_ranges(self, source: Source) -> bool:
-        """Read what is left of the list in several ranges at once, if the API lets us; False if nothing was read."""
-        ranges = await Ranges.plan(source, self.ledger, self._api.clock.now())
-        if ranges is None:
-            return False
-        await ranges.read(self._api.settings.background_concurrency, lambda: self._report_progress(source))
-        return True
-
-    def _report_progress(self, source: Source) -> None:
-        """Say on the status page, and now and then in the log, how far the reading of the whole list has come."""
-        self._progress = f"{source.requests} requests made, {self.ledger.next_rank} items read"
-        if time.monotonic() - self._reported >= PROGRESS_INTERVAL:
-            self._reported = time.monotonic()
-            log.info("reading the whole list", environment=self.environment.id, progress=self._progress)
-
-    async def _start_over(self, source: Source, first: bool) -> None:
-        """Go back to the start of the list; where that is a remembered item that has gone, look for it anew."""
-        ledger = self.ledger
-        if ledger.traversed == ledger.origin:
-            if ledger.since is None:
-                raise InvalidResponse("the list cannot be read on from its start", endpoint="list")
-            await self._look_back(source, ledger.since)
-        log.warning("the list no longer has what it had; starting over", environment=self.environment.id)
-        if first:
-            ledger.start_over()
-        else:
-            ledger.traversed = ledger.origin
-
-    async def _find_origin(self, source: Source) -> None:
-        """Find out, once, where the work begins that is young enough to be watched."""
-        lookback = self._settings.lookback
-        if lookback is not None and self.ledger.since is None:
-            await self._look_back(source, self._api.clock.now() - lookback)
-
-    async def _look_back(self, source: Source, since: float) -> None:
-        """Watch the work created from a unix time on, and ignore what is older."""
-        ledger = self.ledger
-        origin = await find_origin(source, since)
-        async with self._reading:
-            ledger.origin, ledger.foothold = (origin.id, origin.before) if origin is not None else (None, None)
-            ledger.since = since
-            if not ledger.complete:
-                ledger.start_over()
-            else:
-                if origin is not None:
-                    ledger.history.replace(None, origin.id, ())
-                ledger.traversed = ledger.origin
-        log.info("ignoring older work", environment=self.environment.id, before=since, after=ledger.origin)
-
-    def _source(self, deadline: float, *, background: bool = False) -> Source:
+    def _source(self, deadline: float | None = None) -> Source:
+        """Return the environment's list, with a deadline, or as it is read in the background."""
         patience = self._api.settings.request_timeout
+        background = deadline is None
         return Source(self._api, self.environment.id, patience, self._page_interval, deadline, background)

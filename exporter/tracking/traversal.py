@@ -21,7 +21,6 @@ class Traversal:
         self._ledger = ledger
         self._labeller = labeller
         self._walk = Walk(source, ledger.traversed, self._cursors())
-        self.pages = 0
 
     async def step(self) -> bool:
         """Read on; True if that was the end of the list.
@@ -30,38 +29,27 @@ class Traversal:
             CursorLostError: Nothing leads on from where an earlier traversal stopped; it must start over.
             APIError: A request failed; another traversal can go on from here.
         """
-        ledger = self._ledger
         sightings: list[Sighting] = []
         before = self._go_to_start()
         for _ in range(MAX_PAGES):
             page = await self._walk.next()
-            self.pages += 1
             sightings += self._sightings(page, sightings[-1].item.id if sightings else before)
             cut = self._cut(sightings, page.end)
             if page.end or cut is not None:
                 break
         else:
-            raise CursorLostError(ledger.traversed)
+            raise CursorLostError(before)
         kept = [sighting for sighting in sightings if cut is None or sighting.item.id <= cut]
         ids = [sighting.item.id for sighting in kept]
-        ledger.recount(Reading(before, cut, kept, ids))
-        ledger.traversed = ids[-1] if ids else before
-        if cut is None:
-            ledger.traversed, ledger.complete = ledger.origin, True
+        self._ledger.traverse(Reading(before, cut, kept, ids))
         return cut is None
 
     def _go_to_start(self) -> str | None:
-        """Go to where the next stretch begins, and say where that is.
-
-        A page may have shown more than could be counted; and since the last step, refreshes may have moved the ends of
-        segments, so that the traversal stands within one, of which all must be counted or nothing.
-        """
-        ledger = self._ledger
-        boundary = None if ledger.traversed is None else ledger.history.boundary(ledger.traversed)
-        ledger.traversed = ledger.origin if boundary is None else boundary
-        if self._walk.position != ledger.traversed:
-            self._walk.go_to(ledger.traversed, self._cursors())
-        return ledger.traversed
+        """Go to where the next stretch begins, and return where that is."""
+        position = self._ledger.stand()
+        if self._walk.position != position:
+            self._walk.go_to(position, self._cursors())
+        return position
 
     def _cursors(self) -> list[str | None]:
         """IDs from which the list can be read on from where the traversal stands."""

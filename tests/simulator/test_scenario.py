@@ -19,7 +19,6 @@ from exporter.simulator import (
     acting,
     create_app,
     play,
-    run,
     set_up,
 )
 from tests.simulator.account import ROOT, until
@@ -184,19 +183,6 @@ async def test_a_scenario_plays_in_real_time() -> None:
         await until(lambda: truths(scenario)["docs-preview"].workers_polling == 1)
         [idle] = [environment["id"] for environment in listed if environment["name"] == "docs-preview"]
         assert (await http.get(f"/environments/{idle}/work/stats")).json()["workers_polling"] == 1
-
-
-async def test_a_scenario_runs_until_it_is_told_to_end() -> None:
-    servers: list[SimulatorServer] = []
-    end = asyncio.Event()
-    task = asyncio.create_task(run(set_up("healthy"), until=end, started=servers.append))
-    await until(lambda: bool(servers))
-    async with httpx.AsyncClient(headers=HEADERS) as http:
-        assert (await http.get(servers[0].base_url + "/environments")).status_code == 200
-        end.set()
-        await task
-        with pytest.raises(httpx.ConnectError):
-            await http.get(servers[0].base_url + "/environments")
 
 
 def test_a_scenario_plays_in_a_thread() -> None:

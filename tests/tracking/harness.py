@@ -13,7 +13,8 @@ import httpx
 from exporter.api.client import ClientSettings, WorkAPI
 from exporter.simulator import DEFAULT_TOKEN, ManualClock, Options, Simulation, Truth, create_app
 from exporter.tracking import checkpoint
-from exporter.tracking.checkpoint import Checkpoint, EnvironmentRecord
+from exporter.tracking.checkpoint import Checkpoint
+from exporter.tracking.record import EnvironmentRecord
 from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.snapshot import Queue
 from exporter.tracking.source import Source
@@ -166,7 +167,7 @@ class Watched:
 
     def source(self) -> Source:
         """The environment's list as the tracking room reads it."""
-        return self.tracker._source(0.0)
+        return self.tracker._source()
 
     def truth(self) -> Truth:
         """What is true of the environment now."""
@@ -183,7 +184,7 @@ class Watched:
         await task
 
     async def _traverse(self) -> None:
-        await self.tracker._start_traversal()
+        await self.tracker.resync.start()
         if self.tracker._refresh is not None:  # it may have begun as the traversal ended
             await self.tracker._refresh
 

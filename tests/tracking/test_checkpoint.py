@@ -15,7 +15,8 @@ from structlog.testing import capture_logs
 
 from exporter.simulator import DEFAULT_TOKEN, Options, Status
 from exporter.tracking import checkpoint
-from exporter.tracking.checkpoint import KEPT_FOR, Checkpoint, EnvironmentRecord
+from exporter.tracking.checkpoint import KEPT_FOR, Checkpoint
+from exporter.tracking.record import EnvironmentRecord, record_lifecycle
 from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.tracker import Tracker
 from tests.support.randomness import FACTOR
@@ -63,7 +64,7 @@ def truth(watched: Watched) -> dict[str, Any]:
 def whole(tracker: Tracker) -> dict[str, Any]:
     """Everything that a tracker knows, apart from exemplars."""
     ledger = tracker.ledger
-    counted = checkpoint.record_lifecycle(ledger.lifecycle)
+    counted = record_lifecycle(ledger.lifecycle)
     plain = {
         name: getattr(ledger, name) for name in ("recent", "origin", "since", "traversed", "complete", "next_rank")
     }

@@ -4,6 +4,7 @@ import pytest
 
 from exporter.tracking.history import SEGMENT_SIZE
 from exporter.tracking.ledger import OVERLAP, Ledger, Reading, Sighting
+from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.live import UNKNOWN
 from exporter.tracking.observation import Observation
 from tests.tracking.books import item, ledger, reading, work_id
@@ -225,11 +226,20 @@ def test_what_happens_before_the_list_is_complete_is_not_counted() -> None:
     assert known.lifecycle.created == known.lifecycle.stopped == 0
 
 
-def test_starting_over_keeps_what_was_counted() -> None:
-    known = ledger(30, {5})
-    known.refresh([reading(19, None, [*map(item, range(20, 30)), item(30)])], (), ())
+def test_starting_over_before_all_is_read_forgets_the_list_but_not_what_was_counted_before() -> None:
+    known = Ledger(lifecycle=Lifecycle(created=7))
+    known.traverse(reading(None, 1, [item(0, "queued"), item(1)]))
     known.start_over()
-    assert known.lifecycle.created == 1
+    assert known.lifecycle.created == 7
     assert not known.live
     assert stopped(known) == 0
-    assert known.recent == [None]
+    assert (known.recent, known.traversed) == ([None], None)
+
+
+def test_starting_over_after_all_was_read_forgets_nothing() -> None:
+    known = ledger(200, {5})
+    known.traverse(reading(None, 99, [item(number, "active" if number == 5 else "stopped") for number in range(100)]))
+    assert known.traversed == work_id(99)
+    known.start_over()
+    assert known.stand() is None
+    assert (numbers(known), stopped(known)) == ([5], 199)

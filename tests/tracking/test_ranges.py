@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.simulator import Options
-from exporter.tracking import ranges, tracker
-from exporter.tracking.checkpoint import EnvironmentRecord
+from exporter.tracking import ranges, resync
+from exporter.tracking.record import EnvironmentRecord
 from exporter.tracking.settings import TrackingSettings
 from tests.support.randomness import FACTOR
 from tests.tracking.harness import Watched
@@ -20,7 +20,7 @@ from tests.tracking.test_model import shown
 
 @pytest.fixture(autouse=True)
 def _ranges_for_short_lists(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracker, "PAGES_BEFORE", 2)
+    monkeypatch.setattr(resync, "PAGES_BEFORE", 2)
     monkeypatch.setattr(ranges, "PAGES_A_RANGE", 1)
 
 
@@ -63,7 +63,7 @@ def test_ranges_give_what_a_reading_page_by_page_gives(
         in_ranges = places(watched.tracker.record())
         watched.tracker._settings = TrackingSettings(min_interval=0, metadata_keys=("job",))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(tracker, "PAGES_BEFORE", 1_000_000)
+            patch.setattr(resync, "PAGES_BEFORE", 1_000_000)
             watched.tracker = watched.new_tracker()
             watched.queue()
             assert in_ranges == places(watched.tracker.record())

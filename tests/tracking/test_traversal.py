@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from exporter.simulator import Options, Status
-from exporter.tracking import tracker
+from exporter.tracking import resync
 from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.traversal import Traversal
 from exporter.tracking.walk import CursorLostError
@@ -40,7 +40,7 @@ def truth(watched: Watched) -> dict[str, Any]:
 
 def step_by_step(watched: Watched) -> Traversal:
     """A whole reading of which the test makes the steps, with no other one under way."""
-    watched.tracker._start_traversal = Mock()  # type: ignore[method-assign]
+    watched.tracker.resync.start = Mock()  # type: ignore[method-assign]
     return Traversal(watched.source(), watched.tracker.ledger, watched.tracker.labeller)
 
 
@@ -179,7 +179,7 @@ def test_progress_is_logged_now_and_then(
     watch: Watch, virtual_time: VirtualTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     structlog.reset_defaults()
-    monkeypatch.setattr(tracker, "PAGES_BEFORE", 1_000_000)
+    monkeypatch.setattr(resync, "PAGES_BEFORE", 1_000_000)
     watched = watch(page_interval=1.0)
     fill(watched, 3000, live_every=100)
     with capture_logs() as logs:
@@ -277,8 +277,8 @@ def test_the_list_is_never_read_again_where_that_is_turned_off(watch: Watch) -> 
     watched.queue()
     watched.clock.advance(1e9)
     watched.queue()
-    assert watched.tracker._traversal is not None
-    assert watched.tracker._traversal.done()
+    assert watched.tracker.resync._task is not None
+    assert watched.tracker.resync._task.done()
 
 
 def test_a_failing_resync_neither_fails_the_refresh_nor_is_forgotten(watch: Watch) -> None:
@@ -317,8 +317,8 @@ def test_a_whole_reading_that_became_necessary_is_gone_on_with_though_no_other_i
     watched.transport.forgotten = set()
     watched.clock.advance(1)
     assert watched.refresh().up
-    assert watched.tracker._traversal is not None
-    watched.run(asyncio.wait_for(watched.tracker._traversal, 60))
+    assert watched.tracker.resync._task is not None
+    watched.run(asyncio.wait_for(watched.tracker.resync._task, 60))
     assert watched.tracker.traversed_at != read_at
     assert None not in watched.asked("list")
 

@@ -1,0 +1,206 @@
+"""Whole readings of one environment's list in the background: the first one, and now and then one that corrects drift.
+
+A reading goes page by page, or in several ranges at once where the API allows it; it begins where the watched part of
+the list begins (``history.lookback``), goes on where an earlier one stopped, and starts over where the list has lost
+what it had. There is never more than one per environment.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from exporter.api.client import WorkAPI
+from exporter.api.errors import APIError, InvalidResponse
+from exporter.tracking.ledger import Ledger
+from exporter.tracking.lookback import find_origin
+from exporter.tracking.observation import Labeller
+from exporter.tracking.ranges import PAGES_BEFORE, Ranges
+from exporter.tracking.settings import TrackingSettings
+from exporter.tracking.source import Source
+from exporter.tracking.spans import monotonic
+from exporter.tracking.traversal import Traversal
+from exporter.tracking.walk import CursorLostError
+
+PROGRESS_INTERVAL = 10.0
+"""Seconds between two log lines about the progress of a reading."""
+
+log = structlog.get_logger()
+
+
+class Resync:
+    """The whole readings of one environment.
+
+    Args:
+        environment_id: The environment.
+        api: The account's client.
+        source: Makes the list as it is read in the background.
+        ledger: What the readings change.
+        labeller: Turns metadata into label values.
+        settings: How to track.
+        ended: Called when a reading has come to its end.
+
+    Attributes:
+        reading: Held while the ledger is changed in several steps: nothing else may change it meanwhile.
+        progress: What the reading under way has come to, in words, or None if none is.
+    """
+
+    def __init__(
+        self,
+        environment_id: str,
+        api: WorkAPI,
+        source: Callable[[], Source],
+        ledger: Ledger,
+        labeller: Labeller,
+        *,
+        settings: TrackingSettings,
+        ended: Callable[[], None],
+    ) -> None:
+        self.reading = asyncio.Lock()
+        self.progress: str | None = None
+        self._environment_id = environment_id
+        self._api = api
+        self._new_source = source
+        self._ledger = ledger
+        self._labeller = labeller
+        self._settings = settings
+        self._ended = ended
+        self._task: asyncio.Task[None] | None = None
+        self._finished: float | None = None
+        self._reported = monotonic()
+
+    # -- when ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the last reading came to its end, or None if there was none."""
+        return None if self._finished is None else monotonic() - self._finished
+
+    def restore(self, age: float) -> None:
+        """Go on as if the last reading had ended so many seconds ago, in an earlier run."""
+        self._finished = monotonic() - age
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for another reading, or an unfinished one must be gone on with."""
+        if self._ledger.traversed != self._ledger.origin:
+            return True
+        interval = self._settings.resync_interval
+        return interval > 0 and (self.age is None or self.age >= interval)
+
+    def start(self) -> asyncio.Task[None]:
+        """Return the reading under way, or begin one; it goes on where an earlier one stopped."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="resync")
+            self._task.add_done_callback(self._done)
+        return self._task
+
+    async def close(self) -> None:
+        """Stop the reading under way; its outcome was logged if it had one."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """Log a failure here, since nobody may be waiting; the next refresh begins another reading."""
+        self.progress = None
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is None:
+            self._ended()
+        elif isinstance(error, APIError):
+            log.warning("reading the whole list stopped", environment=self._environment_id, error=str(error))
+        else:
+            log.error(
+                "reading the whole list stopped: this is a defect of the exporter",
+                environment=self._environment_id,
+                exc_info=error,
+            )
+
+    # -- one reading --------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        ledger = self._ledger
+        first = not ledger.complete
+        source = self._new_source()
+        await self._find_origin(source)
+        log.debug("reading the whole list", environment=self._environment_id, first=first, after=ledger.traversed)
+        await self._read_pages(source, first=first)
+        self._finished = monotonic()
+        log.info(
+            "read the whole list",
+            environment=self._environment_id,
+            requests=source.requests,
+            items=ledger.history.size,
+            live=len(ledger.live),
+        )
+
+    async def _read_pages(self, source: Source, *, first: bool) -> None:
+        """Read from where the ledger's traversal stands to the end of the list, starting over once if need be."""
+        in_ranges = first and not self._settings.metadata_keys
+        traversal = Traversal(source, self._ledger, self._labeller)
+        started_over = False
+        while True:
+            try:
+                async with self.reading:
+                    if await traversal.step():
+                        return
+            except CursorLostError:
+                if started_over:
+                    message = "the list cannot be read on, not even from its start"
+                    raise InvalidResponse(message, endpoint="list") from None
+                started_over = True
+                await self._start_over(source)
+                traversal = Traversal(source, self._ledger, self._labeller)
+                continue
+            self._report(source)
+            if in_ranges and source.requests >= PAGES_BEFORE:
+                in_ranges = False
+                if await self._read_ranges(source):
+                    traversal = Traversal(source, self._ledger, self._labeller)
+
+    async def _read_ranges(self, source: Source) -> bool:
+        """Read what is left of the list in several ranges at once, if the API lets us; False if nothing was read."""
+        ranges = await Ranges.plan(source, self._ledger, self._api.clock.now())
+        if ranges is None:
+            return False
+        await ranges.read(self._api.settings.background_concurrency, lambda: self._report(source))
+        return True
+
+    async def _start_over(self, source: Source) -> None:
+        """Go back to the start of the list; where that is a remembered item that has gone, look for it anew."""
+        ledger = self._ledger
+        if ledger.traversed == ledger.origin:
+            if ledger.since is None:
+                raise InvalidResponse("the list cannot be read on from its start", endpoint="list")
+            await self._look_back(source, ledger.since)
+        log.warning("the list no longer has what it had; starting over", environment=self._environment_id)
+        ledger.start_over()
+
+    # -- where the watched part of the list begins --------------------------------------------------------------------
+
+    async def _find_origin(self, source: Source) -> None:
+        """Find out, once, where the work begins that is young enough to be watched."""
+        lookback = self._settings.lookback
+        if lookback is not None and self._ledger.since is None:
+            await self._look_back(source, self._api.clock.now() - lookback)
+
+    async def _look_back(self, source: Source, since: float) -> None:
+        """Watch the work created from a unix time on, and ignore what is older."""
+        origin = await find_origin(source, since)
+        async with self.reading:
+            if origin is None:
+                self._ledger.begin_after(None, None, since)
+            else:
+                self._ledger.begin_after(origin.id, origin.before, since)
+        log.info("ignoring older work", environment=self._environment_id, before=since, after=self._ledger.origin)
+
+    # -- what is said of it -------------------------------------------------------------------------------------------
+
+    def _report(self, source: Source) -> None:
+        """Say on the status page, and now and then in the log, how far the reading has come."""
+        self.progress = f"{source.requests} requests made, {self._ledger.next_rank} items read"
+        if monotonic() - self._reported >= PROGRESS_INTERVAL:
+            self._reported = monotonic()
+            log.info("reading the whole list", environment=self._environment_id, progress=self.progress)
