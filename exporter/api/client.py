@@ -56,9 +56,9 @@ class ClientSettings:
 
     base_url: str
     token: TokenSource
-    requests_per_second: float = 50.0
-    max_concurrency: int = 8
-    request_timeout: float = 10.0
+    requests_per_second: float
+    max_concurrency: int
+    request_timeout: float
 
     @property
     def background_concurrency(self) -> int:

@@ -32,6 +32,7 @@ class Reloadable:
         self._loading = asyncio.Lock()
         self.fleet = wiring.make_fleet(self._config)
         self.settings: WebSettings = wiring.web_settings(self._config, telemetry_path)
+        self.loaded: Reload = wiring.loaded_now()
 
     async def reload(self) -> Sequence[str]:
         """Load the configuration again, and return why that failed, a line an error; then the old one stays."""
@@ -41,13 +42,13 @@ class Reloadable:
             except ConfigError as error:
                 problems = [str(problem) for problem in error.problems]
                 log.error("configuration not loaded; the old one stays", problems=problems)  # noqa: TRY400 - said in full
-                succeeded_at = self.settings.reload.succeeded_at if self.settings.reload is not None else 0.0
-                self.settings = replace(self.settings, reload=Reload(successful=False, succeeded_at=succeeded_at))
+                self.loaded = replace(self.loaded, successful=False)
                 return problems
             if config != self._config:
                 await self._take_over(config)
                 log.info("configuration loaded")
             self.settings = wiring.web_settings(config, self._telemetry_path)
+            self.loaded = wiring.loaded_now()
             return []
 
     async def _take_over(self, config: Config) -> None:

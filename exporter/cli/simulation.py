@@ -12,14 +12,13 @@ from typing import Any
 import click
 
 from exporter import __version__
-from exporter.api.client import ClientSettings
+from exporter.cli import wiring
 from exporter.cli.flags import AddressType, Command, flag
 from exporter.cli.serving import on_signals, serve
-from exporter.cli.wiring import loaded_now
+from exporter.config import Account, Config
 from exporter.simulator import BASE_PATH, DEFAULT_TOKEN, SCENARIOS, play, set_up
 from exporter.tracking.fleet import Fleet
-from exporter.tracking.settings import AccountSettings, TrackingSettings
-from exporter.web.app import Unchanging, WebSettings
+from exporter.web.app import Unchanging
 from exporter.web.listen import Address, ListenError, explain, url
 
 
@@ -119,10 +118,11 @@ async def demonstrate(stage: Stage, sockets: Sequence[socket.socket], telemetry_
             f"\n"
             f"Try: curl -s {exporter}{telemetry_path} | grep ^qoder_work_items"
         )
-        client = ClientSettings(base_url=base_url, token=SimulatedToken())
-        fleet = Fleet([AccountSettings(name="demo", client=client)], TrackingSettings())
-        settings = WebSettings(telemetry_path=telemetry_path, reload=loaded_now())
-        await serve(Unchanging(fleet, settings), sockets)
+        config = Config(accounts=(Account(name="demo", base_url=base_url),))
+        accounts = [wiring.account_settings(account, SimulatedToken()) for account in config.accounts]
+        fleet = Fleet(accounts, wiring.tracking_settings(config))
+        settings = wiring.web_settings(config, telemetry_path)
+        await serve(Unchanging(fleet, settings, wiring.loaded_now()), sockets)
 
 
 @asynccontextmanager

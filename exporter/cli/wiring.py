@@ -25,14 +25,19 @@ def make_fleet(config: Config, inherited: Sequence[EnvironmentRecord] = ()) -> F
     return Fleet(accounts, tracking_settings(config), inherited=inherited)
 
 
-def account_settings(account: Account) -> AccountSettings:
-    """What the tracking room must know of an account."""
+def account_settings(account: Account, token: TokenSource | None = None) -> AccountSettings:
+    """What the tracking room must know of an account.
+
+    Args:
+        account: What is configured.
+        token: Where its token comes from, if not from where the configuration says.
+    """
     environments = account.environments
     return AccountSettings(
         name=account.name,
         client=ClientSettings(
             base_url=account.base_url,
-            token=_token(account),
+            token=token or _token(account),
             requests_per_second=account.requests_per_second,
             max_concurrency=account.max_concurrency,
             request_timeout=account.request_timeout,
@@ -65,7 +70,6 @@ def web_settings(config: Config, telemetry_path: str) -> WebSettings:
         telemetry_path=telemetry_path,
         timeout=config.scrape.timeout,
         timeout_offset=config.scrape.timeout_offset,
-        reload=loaded_now(),
         probe_any=config.probe.allow_any,
         session_link=config.links.session,
         histograms=histograms(config.metrics.histograms),

@@ -1,7 +1,10 @@
-"""What the tracking room is told: which environments to watch, how often, and how long their data stay good."""
+"""What the tracking room is told: which environments to watch, how often, and how long their data stay good.
+
+The defaults are those of the configuration, and stand there alone.
+"""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.api.client import ClientSettings
@@ -25,9 +28,9 @@ class DiscoverySettings:
         exclude: … and none of these does.
     """
 
-    refresh_interval: float = 300.0
-    include: tuple[re.Pattern[str], ...] = (re.compile(".*"),)
-    exclude: tuple[re.Pattern[str], ...] = ()
+    refresh_interval: float
+    include: tuple[re.Pattern[str], ...]
+    exclude: tuple[re.Pattern[str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,9 @@ class AccountSettings:
 
     name: str
     client: ClientSettings
-    page_interval: float = 0.1
-    environments: tuple[EnvironmentSettings, ...] | None = None
-    discovery: DiscoverySettings = field(default_factory=DiscoverySettings)
+    page_interval: float
+    environments: tuple[EnvironmentSettings, ...] | None
+    discovery: DiscoverySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +67,11 @@ class TrackingSettings:
         max_label_values: Most values of each key and environment.
     """
 
-    min_interval: float = 5.0
-    max_staleness: float = 60.0
-    queue_stats: bool = True
-    checkpoint: Path | None = None
-    resync_interval: float = 86400.0
-    lookback: float | None = None
-    metadata_keys: tuple[str, ...] = ()
-    max_label_values: int = 50
+    min_interval: float
+    max_staleness: float
+    queue_stats: bool
+    checkpoint: Path | None
+    resync_interval: float
+    lookback: float | None
+    metadata_keys: tuple[str, ...]
+    max_label_values: int

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from starlette.applications import Starlette
@@ -38,20 +38,18 @@ class WebSettings:
         telemetry_path: Where the metrics are; see `check_telemetry_path`.
         timeout: Seconds a scrape may take that does not say how long it waits.
         timeout_offset: Seconds by which a scraper is answered before it gives up.
-        reload: How the configuration was last loaded, or None where that is not known.
         probe_any: Whether ``/probe`` may read environments that are not configured.
         session_link: The address of a session's page, with ``{session_id}`` for its ID; None for no links.
         histograms: The upper bounds of the buckets to expose, by the name of the metric; None leaves the histogram out.
             Histograms that are not named are exposed whole.
     """
 
-    telemetry_path: str = "/metrics"
-    timeout: float = 10.0
-    timeout_offset: float = 0.5
-    reload: Reload | None = None
-    probe_any: bool = False
-    session_link: str | None = None
-    histograms: Mapping[str, tuple[float, ...] | None] = field(default_factory=dict)
+    telemetry_path: str
+    timeout: float
+    timeout_offset: float
+    probe_any: bool
+    session_link: str | None
+    histograms: Mapping[str, tuple[float, ...] | None]
 
 
 def check_telemetry_path(path: str) -> str:
@@ -73,7 +71,7 @@ AnyFleet = TypeVar("AnyFleet", bound=Fleet)
 
 
 class Exporter(Protocol):
-    """What the application serves. Both may be others after a reload, but for the telemetry path."""
+    """What the application serves. All of it may change with a reload, but for the telemetry path."""
 
     @property
     def fleet(self) -> Fleet:
@@ -82,6 +80,10 @@ class Exporter(Protocol):
     @property
     def settings(self) -> WebSettings:
         """How to answer."""
+
+    @property
+    def loaded(self) -> Reload | None:
+        """How the configuration was last loaded, or None where there is none."""
 
     async def reload(self) -> Sequence[str]:
         """Load the configuration again, and return why that failed, a line an error."""
@@ -93,6 +95,7 @@ class Unchanging(Generic[AnyFleet]):
 
     fleet: AnyFleet
     settings: WebSettings
+    loaded: Reload | None = None
 
     async def reload(self) -> Sequence[str]:
         """There is nothing to load."""
@@ -131,7 +134,7 @@ class _Pages:
         except deadline.BadTimeout as error:
             return PlainTextResponse(f"{error}\n", status_code=400)
         view = await self.exporter.fleet.collect(asyncio.get_running_loop().time() + seconds)
-        body, content_type = encode(view, request.headers.get("Accept"), self.exporter.settings.reload)
+        body, content_type = encode(view, request.headers.get("Accept"), self.exporter.loaded)
         return Response(body, headers={"Content-Type": content_type})
 
     async def healthy(self, _request: Request) -> Response:

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 import httpx
 
-from exporter.api.client import ClientSettings, WorkAPI, decode
+from exporter.api.client import WorkAPI, decode
+from tests.support.settings import client_settings
 
 BASE_URL = "https://api.test/api/v1/cloud"
 ENVIRONMENT = "env_019e64e01a137caf953ac2ac7b42ec5c"
@@ -35,7 +36,7 @@ class GivenToken:
 def client(base_url: str = BASE_URL, *, now: Callable[[], float] = time.time, **settings: Any) -> WorkAPI:
     """A client with these settings and a good token."""
     token = settings.pop("token", GivenToken())
-    return WorkAPI(ClientSettings(base_url, token, **settings), now=now)
+    return WorkAPI(client_settings(base_url, token, **settings), now=now)
 
 
 def at_once() -> float:

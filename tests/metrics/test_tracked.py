@@ -5,16 +5,16 @@ from collections.abc import Iterator
 import pytest
 
 from exporter.simulator import STATES
-from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.view import FleetView
 from tests.metrics.views import account, of, samples
+from tests.support.settings import tracking_settings
 from tests.tracking.harness import Watched
 
 
 @pytest.fixture
 def watched() -> Iterator[Watched]:
     """An environment whose items' job becomes a label, with room for two jobs."""
-    with Watched(settings=TrackingSettings(min_interval=0, metadata_keys=("job",), max_label_values=2)) as watched:
+    with Watched(settings=tracking_settings(min_interval=0, metadata_keys=("job",), max_label_values=2)) as watched:
         yield watched
 
 

@@ -11,7 +11,6 @@ import httpx
 import yaml
 from prometheus_client.samples import Sample
 
-from exporter.api.client import ClientSettings
 from exporter.metrics.families import families
 from exporter.mixin.rules.catalogue import groups
 from exporter.simulator import BASE_PATH, DEFAULT_TOKEN, ManualClock, create_app
@@ -19,9 +18,9 @@ from exporter.simulator.actors import acting
 from exporter.simulator.scenario import set_up
 from exporter.thresholds import Thresholds
 from exporter.tracking.fleet import Fleet
-from exporter.tracking.settings import AccountSettings, TrackingSettings
 from tests.dashboards.promql_names import names_in
 from tests.rules.places import RULES
+from tests.support.settings import account_settings, client_settings, tracking_settings
 
 SCRAPE_INTERVAL = 15
 TARGET = {"job": "qoder", "instance": "exporter:10190"}
@@ -44,10 +43,10 @@ async def play(scenario_name: str, minutes: int) -> Series:
     start = clock.now()
     base_url = f"http://simulator{BASE_PATH}"
     transport = httpx.ASGITransport(create_app(scenario.simulation))
-    client = ClientSettings(base_url, _KnownToken(), requests_per_second=1_000_000)
+    client = client_settings(base_url, _KnownToken(), requests_per_second=1_000_000)
     fleet = Fleet(
-        [AccountSettings("default", client, page_interval=0)],
-        TrackingSettings(min_interval=0),
+        [account_settings("default", client, page_interval=0)],
+        tracking_settings(min_interval=0),
         now=clock.now,
         transport=transport,
     )

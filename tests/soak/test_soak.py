@@ -11,9 +11,9 @@ import pytest
 from exporter.metrics.families import families
 from exporter.simulator import Garbage, Reset, Status, Truncate
 from exporter.simulator.faults import AnyFault
-from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.view import FleetView
 from tests.support.randomness import LONG, seed
+from tests.support.settings import tracking_settings
 from tests.tracking.fleets import Account, counts
 from tests.tracking.virtual_time import install
 
@@ -78,7 +78,7 @@ class Churn:
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
     virtual = install(monkeypatch.setattr)
-    account = Account(virtual, TrackingSettings(checkpoint=tmp_path / "checkpoint"))
+    account = Account(virtual, tracking_settings(checkpoint=tmp_path / "checkpoint"))
     yield account
     account.close()
 

@@ -12,6 +12,7 @@ from exporter.simulator import ManualClock, Simulation, create_app
 from exporter.tracking.fleet import Fleet
 from exporter.tracking.settings import AccountSettings, TrackingSettings
 from exporter.tracking.view import EnvironmentIdentity, EnvironmentView, FleetView
+from tests.support.settings import account_settings, client_settings, tracking_settings
 from tests.tracking.harness import BASE_URL, Forgetful, GivenToken
 from tests.tracking.virtual_time import VirtualLoop, VirtualTime
 
@@ -33,13 +34,13 @@ class Account:
         self.simulation = Simulation(clock=self.clock, seed=1)
         self.transport = Forgetful(httpx.ASGITransport(create_app(self.simulation)))
         self.runner = asyncio.Runner(loop_factory=lambda: VirtualLoop(virtual))
-        self.tracking = tracking or TrackingSettings()
-        self.settings = AccountSettings("default", self.reach(), **{"page_interval": 0.0, **account})
+        self.tracking = tracking or tracking_settings()
+        self.settings = account_settings("default", self.reach(), **{"page_interval": 0.0, **account})
         self.fleet = self.new_fleet()
 
     def reach(self, token: str | None = None) -> ClientSettings:
         """How to reach the account."""
-        return ClientSettings(
+        return client_settings(
             BASE_URL, GivenToken() if token is None else GivenToken(token), requests_per_second=1_000_000
         )
 

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from exporter.api.client import ClientSettings, WorkAPI
+from exporter.api.client import WorkAPI
 from exporter.simulator import DEFAULT_TOKEN, ManualClock, Options, Simulation, Truth, create_app
 from exporter.tracking import checkpoint
 from exporter.tracking.checkpoint import Checkpoint
@@ -20,6 +20,7 @@ from exporter.tracking.snapshot import Queue
 from exporter.tracking.source import Source
 from exporter.tracking.tracker import Tracker
 from exporter.tracking.view import EnvironmentIdentity, EnvironmentView
+from tests.support.settings import client_settings, tracking_settings
 from tests.tracking.virtual_time import VirtualLoop, VirtualTime
 
 BASE_URL = "http://simulator/api/v1/cloud"
@@ -100,11 +101,11 @@ class Watched:
         self.clock = ManualClock()
         self.simulation = Simulation(clock=self.clock, options=options or Options(), seed=1)
         self.id = self.simulation.create_environment("gpu-workers")
-        self.settings = settings or TrackingSettings(min_interval=0)
+        self.settings = settings or tracking_settings(min_interval=0)
         self.transport = Forgetful(httpx.ASGITransport(create_app(self.simulation)))
         self.page_interval = page_interval
         self.runner = asyncio.Runner(loop_factory=None if virtual is None else lambda: VirtualLoop(virtual))
-        reach = ClientSettings(BASE_URL, GivenToken(), **({"requests_per_second": 1_000_000} | client))
+        reach = client_settings(BASE_URL, GivenToken(), **({"requests_per_second": 1_000_000} | client))
         self.api = WorkAPI(reach, now=self.clock.now, transport=self.transport)
         self.tracker = self.new_tracker()
 

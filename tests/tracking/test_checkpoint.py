@@ -20,12 +20,13 @@ from exporter.tracking.record import EnvironmentRecord, record_lifecycle
 from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.tracker import Tracker
 from tests.support.randomness import FACTOR
+from tests.support.settings import tracking_settings
 from tests.tracking.conftest import Watch
 from tests.tracking.harness import Watched
 from tests.tracking.reference import expected
 from tests.tracking.test_model import shown
 
-LABELS = TrackingSettings(min_interval=0, metadata_keys=("job",), max_label_values=3)
+LABELS = tracking_settings(min_interval=0, metadata_keys=("job",), max_label_values=3)
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def whole(tracker: Tracker) -> dict[str, Any]:
 def test_everything_that_is_known_survives(seed: int) -> None:
     chance = random.Random(seed)
     options = Options(lease_expiry="keep")
-    with Watched(options, TrackingSettings(min_interval=0, metadata_keys=("job",), lookback=86400.0)) as watched:
+    with Watched(options, tracking_settings(min_interval=0, metadata_keys=("job",), lookback=86400.0)) as watched:
         watched.simulation.create_work(watched.id, state="stopped", created_at=watched.clock.now() - 90000)
         read(watched, chance.randrange(1, 300), chance.randrange(1, 40))
         for _ in range(3):
@@ -151,7 +152,7 @@ def test_items_that_came_and_went_while_the_exporter_was_down_are_counted_once(w
 
 
 def test_a_resync_is_not_due_again_after_a_restart(watch: Watch) -> None:
-    watched = watch(settings=TrackingSettings(min_interval=0, resync_interval=3600))
+    watched = watch(settings=tracking_settings(min_interval=0, resync_interval=3600))
     read(watched, live_every=1000)
     watched.clock.advance(3000)
     watched.restart()
@@ -166,9 +167,9 @@ def test_a_resync_is_not_due_again_after_a_restart(watch: Watch) -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        TrackingSettings(min_interval=0, metadata_keys=("job", "team"), max_label_values=3),
-        TrackingSettings(min_interval=0, metadata_keys=("job",), max_label_values=2),
-        TrackingSettings(min_interval=0, metadata_keys=("job",), max_label_values=3, lookback=1e6),
+        tracking_settings(min_interval=0, metadata_keys=("job", "team"), max_label_values=3),
+        tracking_settings(min_interval=0, metadata_keys=("job",), max_label_values=2),
+        tracking_settings(min_interval=0, metadata_keys=("job",), max_label_values=3, lookback=1e6),
     ],
     ids=["keys", "values", "lookback"],
 )
@@ -195,7 +196,7 @@ def test_where_counts_would_be_others_the_list_is_read_again_and_counters_go_on(
 
 def test_more_label_values_do_not_matter_where_there_are_no_labels(watched: Watched) -> None:
     read(watched)
-    watched.restart(TrackingSettings(min_interval=0, max_label_values=7))
+    watched.restart(tracking_settings(min_interval=0, max_label_values=7))
     assert watched.tracker.view().history_complete
 
 

@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 
 from exporter.simulator import Garbage, Options, Status
 from exporter.tracking.discovery import RETRY_INTERVAL, Discovery
-from exporter.tracking.settings import AccountSettings, DiscoverySettings, EnvironmentSettings
+from exporter.tracking.settings import DiscoverySettings, EnvironmentSettings
+from tests.support.settings import account_settings, discovery_settings
 from tests.tracking.fleets import Account
 from tests.tracking.virtual_time import VirtualTime
 
@@ -42,7 +43,7 @@ def names(account: Account) -> list[str]:
 
 
 def patterns(include: str = ".*", *exclude: str) -> DiscoverySettings:
-    return DiscoverySettings(include=(re.compile(include),), exclude=tuple(map(re.compile, exclude)))
+    return discovery_settings(include=(re.compile(include),), exclude=tuple(map(re.compile, exclude)))
 
 
 def test_every_self_hosted_environment_is_watched_in_the_order_of_the_names(begin: Begin) -> None:
@@ -69,7 +70,7 @@ def test_cloud_and_archived_and_unheard_of_environments_are_not_watched(begin: B
         (patterns("gpu"), []),
         (patterns(".*", "gpu-b.*"), ["cpu", "gpu-small"]),
         (patterns("gpu-.*", ".*-big", ".*-small"), []),
-        (DiscoverySettings(include=(re.compile("cpu"), re.compile("gpu-big"))), ["cpu", "gpu-big"]),
+        (discovery_settings(include=(re.compile("cpu"), re.compile("gpu-big"))), ["cpu", "gpu-big"]),
     ],
 )
 def test_patterns_choose_by_whole_names(begin: Begin, settings: DiscoverySettings, expected: list[str]) -> None:
@@ -83,7 +84,7 @@ def test_patterns_choose_by_whole_names(begin: Begin, settings: DiscoverySetting
 def test_patterns_choose_by_id_too(begin: Begin) -> None:
     account = begin()
     first, second = account.environment("a"), account.environment("b")
-    account.settings = AccountSettings("default", account.reach(), discovery=patterns(f"{first}|b", re.escape(second)))
+    account.settings = account_settings("default", account.reach(), discovery=patterns(f"{first}|b", re.escape(second)))
     account.fleet = account.new_fleet()
     account.start()
     assert names(account) == ["a"]
@@ -124,7 +125,7 @@ def test_the_names_of_configured_environments_are_looked_up(begin: Begin) -> Non
     account = begin()
     ids = [account.environment("a"), account.environment("b"), account.environment("not asked for")]
     configured = (EnvironmentSettings(ids[1]), EnvironmentSettings(ids[0], "mine"), EnvironmentSettings("env_gone"))
-    account.settings = AccountSettings("default", account.reach(), environments=configured)
+    account.settings = account_settings("default", account.reach(), environments=configured)
     account.fleet = account.new_fleet()
     account.start()
     assert watched(account) == [("b", ids[1]), ("mine", ids[0]), ("env_gone", "env_gone")]

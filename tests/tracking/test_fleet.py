@@ -15,10 +15,11 @@ from exporter.tracking import fleet
 from exporter.tracking.checkpoint import Checkpoint
 from exporter.tracking.fleet import Fleet
 from exporter.tracking.ledger import Ledger
-from exporter.tracking.settings import AccountSettings, EnvironmentSettings, TrackingSettings
+from exporter.tracking.settings import EnvironmentSettings
 from exporter.tracking.tracker import INTERNAL, Tracker
 from exporter.tracking.traversal import Traversal
 from exporter.tracking.view import EnvironmentIdentity
+from tests.support.settings import account_settings, tracking_settings
 from tests.tracking.fleets import Account, by_name, counts, shown
 from tests.tracking.virtual_time import VirtualTime
 
@@ -200,7 +201,7 @@ def test_a_start_begins_to_read_at_once(begin: Begin) -> None:
 
 
 def test_complete_waits_for_everything(begin: Begin) -> None:
-    account = begin(TrackingSettings(max_staleness=1.0), page_interval=1.0)
+    account = begin(tracking_settings(max_staleness=1.0), page_interval=1.0)
     account.environment("a", *["stopped"] * 950)
     account.start()
     view = account.run(account.fleet.complete())
@@ -211,7 +212,7 @@ def test_complete_gives_up_on_what_fails(begin: Begin) -> None:
     account = begin()
     account.environment("a", "queued")
     account.environment("b", "queued", forbidden=True)
-    account.settings = AccountSettings(
+    account.settings = account_settings(
         "default",
         account.reach(),
         environments=tuple(EnvironmentSettings(each) for each in account.simulation.environments),
@@ -351,8 +352,8 @@ def test_two_accounts_are_shown_in_their_order(begin: Begin) -> None:
     first = account.environment("z", "queued")
     second = account.environment("a", "active")
     account.fleet = account.new_fleet(
-        AccountSettings("one", account.reach(), environments=(EnvironmentSettings(first, "z"),)),
-        AccountSettings("two", account.reach("wrong"), environments=(EnvironmentSettings(second, "a"),)),
+        account_settings("one", account.reach(), environments=(EnvironmentSettings(first, "z"),)),
+        account_settings("two", account.reach("wrong"), environments=(EnvironmentSettings(second, "a"),)),
     )
     account.start()
     view = account.collect()
@@ -396,7 +397,7 @@ def test_a_fleet_that_takes_over_counts_each_event_once_though_the_old_one_goes_
 @pytest.fixture
 def kept(begin: Begin, tmp_path: Path) -> Account:
     """An account with one environment and a checkpoint, of which everything has been read once."""
-    made = begin(TrackingSettings(checkpoint=tmp_path / "checkpoint"))
+    made = begin(tracking_settings(checkpoint=tmp_path / "checkpoint"))
     made.environment("a", *["stopped"] * 950, "active")
     made.start()
     made.collect()
@@ -446,7 +447,7 @@ def test_the_checkpoint_is_written_on_change_at_a_bounded_rate(kept: Account, wr
 
 
 def test_without_a_change_nothing_is_written(begin: Begin, tmp_path: Path, writes: list[float]) -> None:
-    account = begin(TrackingSettings(checkpoint=tmp_path / "checkpoint"))
+    account = begin(tracking_settings(checkpoint=tmp_path / "checkpoint"))
     account.environment("a", "stopped")
     account.start()
     account.collect()
@@ -536,7 +537,7 @@ def test_an_environment_that_comes_back_goes_on_where_it_was(kept: Account) -> N
 
 
 def test_a_checkpoint_of_an_unfinished_reading_is_gone_on_from(begin: Begin, tmp_path: Path) -> None:
-    account = begin(TrackingSettings(checkpoint=tmp_path / "checkpoint", metadata_keys=("job",)), page_interval=1.0)
+    account = begin(tracking_settings(checkpoint=tmp_path / "checkpoint", metadata_keys=("job",)), page_interval=1.0)
     account.environment("a", *["stopped"] * 2050)
     account.start()
     account.wait(9.5)

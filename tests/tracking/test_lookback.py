@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from exporter.simulator import Options, Status
 from exporter.tracking.lookback import find_origin
-from exporter.tracking.settings import TrackingSettings
 from tests.support.randomness import FACTOR
+from tests.support.settings import tracking_settings
 from tests.tracking.conftest import Watch
 from tests.tracking.harness import Watched
 
 DAY = 86400.0
-WEEK = TrackingSettings(min_interval=0, lookback=7 * DAY)
+WEEK = tracking_settings(min_interval=0, lookback=7 * DAY)
 MANNERS = ("compare", "not_found", "invalid", "empty", "restart")
 
 every_manner = pytest.mark.parametrize("manner", MANNERS)

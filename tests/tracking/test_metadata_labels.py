@@ -13,6 +13,7 @@ from exporter.simulator import Options
 from exporter.tracking.observation import Labeller
 from exporter.tracking.settings import TrackingSettings
 from tests.support.randomness import FACTOR
+from tests.support.settings import tracking_settings
 from tests.tracking.conftest import Watch
 from tests.tracking.harness import Watched
 
@@ -20,7 +21,7 @@ STATES = ("queued", "starting", "active", "stopping", "stopped")
 
 
 def by(*keys: str, limit: int = 50) -> TrackingSettings:
-    return TrackingSettings(min_interval=0, metadata_keys=keys, max_label_values=limit)
+    return tracking_settings(min_interval=0, metadata_keys=keys, max_label_values=limit)
 
 
 def counts(watched: Watched) -> dict[tuple[str, tuple[str, ...]], int]:

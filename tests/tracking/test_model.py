@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from exporter.simulator import Garbage, Options, Reset, Status, Truncate
-from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.snapshot import Queue
 from tests.support import randomness
 from tests.support.randomness import FACTOR
+from tests.support.settings import tracking_settings
 from tests.tracking.harness import Watched
 from tests.tracking.reference import expected
 from tests.tracking.virtual_time import VirtualTime, install
@@ -69,7 +69,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        tracking = TrackingSettings(min_interval=0, metadata_keys=("job",))
+        tracking = tracking_settings(min_interval=0, metadata_keys=("job",))
         self.watched = Watched(Options(lease_expiry="keep"), tracking, virtual=self.virtual)
         self.simulation = self.watched.simulation
         self.environment = self.watched.id

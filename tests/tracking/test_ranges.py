@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from exporter.simulator import Options
 from exporter.tracking import ranges, resync
 from exporter.tracking.record import EnvironmentRecord
-from exporter.tracking.settings import TrackingSettings
 from tests.support.randomness import FACTOR
+from tests.support.settings import tracking_settings
 from tests.tracking.harness import Watched
 from tests.tracking.reference import expected
 from tests.tracking.test_model import shown
@@ -61,7 +61,7 @@ def test_ranges_give_what_a_reading_page_by_page_gives(
         fill(watched, bursts, live_every)
         queue = watched.queue()
         in_ranges = places(watched.tracker.record())
-        watched.tracker._settings = TrackingSettings(min_interval=0, metadata_keys=("job",))
+        watched.tracker._settings = tracking_settings(min_interval=0, metadata_keys=("job",))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(resync, "PAGES_BEFORE", 1_000_000)
             watched.tracker = watched.new_tracker()

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from exporter.simulator import Latency, Options, Status
 from exporter.tracking.ledger import OVERLAP
 from exporter.tracking.reader import TAIL_PAGES
-from exporter.tracking.settings import TrackingSettings
+from tests.support.settings import tracking_settings
 from tests.tracking.conftest import Watch
 from tests.tracking.harness import Watched
 from tests.tracking.reference import expected
@@ -460,7 +460,7 @@ def test_whole_counts_are_shown_though_the_statistics_fail(watched: Watched) -> 
 
 
 def test_old_data_stay_until_they_are_stale_though_the_list_fails(watch: Watch) -> None:
-    watched = watch(settings=TrackingSettings(min_interval=0, max_staleness=60))
+    watched = watch(settings=tracking_settings(min_interval=0, max_staleness=60))
     read(watched, 50, {7})
     good = watched.tracker.view().snapshot
     watched.simulation.faults.add(Status(status=403, endpoint="list"))

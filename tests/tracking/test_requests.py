@@ -4,12 +4,12 @@ import pytest
 
 from exporter.simulator import Latency, Options
 from exporter.tracking.planner import plan
-from exporter.tracking.settings import TrackingSettings
+from tests.support.settings import tracking_settings
 from tests.tracking.conftest import Watch
 from tests.tracking.harness import Watched
 from tests.tracking.virtual_time import VirtualTime
 
-NO_STATS = TrackingSettings(min_interval=0, queue_stats=False)
+NO_STATS = tracking_settings(min_interval=0, queue_stats=False)
 
 
 def read(watched: Watched, size: int, live: set[int]) -> None:

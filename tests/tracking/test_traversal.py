@@ -14,10 +14,10 @@ from structlog.testing import capture_logs
 
 from exporter.simulator import Options, Status
 from exporter.tracking import resync
-from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.traversal import Traversal
 from exporter.tracking.walk import CursorLostError
 from tests.support.randomness import FACTOR
+from tests.support.settings import tracking_settings
 from tests.tracking.conftest import Watch
 from tests.tracking.harness import Watched
 from tests.tracking.reference import expected
@@ -259,7 +259,7 @@ def test_where_nothing_has_drifted_reading_again_changes_no_number(watched: Watc
 
 
 def test_the_list_is_read_again_after_the_interval(watch: Watch) -> None:
-    watched = watch(settings=TrackingSettings(min_interval=0, resync_interval=3600))
+    watched = watch(settings=tracking_settings(min_interval=0, resync_interval=3600))
     fill(watched, 450, live_every=2000)
     watched.queue()
     watched.clock.advance(3599)
@@ -272,7 +272,7 @@ def test_the_list_is_read_again_after_the_interval(watch: Watch) -> None:
 
 
 def test_the_list_is_never_read_again_where_that_is_turned_off(watch: Watch) -> None:
-    watched = watch(settings=TrackingSettings(min_interval=0, resync_interval=0))
+    watched = watch(settings=tracking_settings(min_interval=0, resync_interval=0))
     fill(watched, 450, live_every=2000)
     watched.queue()
     watched.clock.advance(1e9)
@@ -282,7 +282,7 @@ def test_the_list_is_never_read_again_where_that_is_turned_off(watch: Watch) -> 
 
 
 def test_a_failing_resync_neither_fails_the_refresh_nor_is_forgotten(watch: Watch) -> None:
-    watched = watch(settings=TrackingSettings(min_interval=0, resync_interval=3600))
+    watched = watch(settings=tracking_settings(min_interval=0, resync_interval=3600))
     fill(watched, 950, live_every=2000)
     watched.queue()
     watched.clock.advance(3601)
@@ -305,7 +305,7 @@ def test_a_failing_resync_neither_fails_the_refresh_nor_is_forgotten(watch: Watc
 
 
 def test_a_whole_reading_that_became_necessary_is_gone_on_with_though_no_other_is_wanted(watch: Watch) -> None:
-    watched = watch(Options(unknown_cursor="not_found"), TrackingSettings(min_interval=0, resync_interval=0))
+    watched = watch(Options(unknown_cursor="not_found"), tracking_settings(min_interval=0, resync_interval=0))
     fill(watched, 950, live_every=2000)
     watched.queue()
     read_at = watched.tracker.traversed_at

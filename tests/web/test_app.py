@@ -11,9 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.web.app import Unchanging, WebSettings, check_telemetry_path, create_app
 from exporter.web.deadline import HEADER
+from tests.support.settings import web_settings
 from tests.web.fakes import FakeFleet, environment, fleet, snapshot
 
-SETTINGS = WebSettings(timeout=8.0, timeout_offset=0.5)
+SETTINGS = web_settings(timeout=8.0, timeout_offset=0.5)
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ async def test_two_scrapes_are_answered_at_the_same_time(client: httpx.AsyncClie
 
 
 async def test_the_metrics_can_be_elsewhere(shown: FakeFleet) -> None:
-    async with client_of(shown, WebSettings(telemetry_path="/work/metrics")) as client:
+    async with client_of(shown, web_settings(telemetry_path="/work/metrics")) as client:
         assert "qoder_work_items" in (await client.get("/work/metrics")).text
         missing = await client.get("/metrics")
         assert 'href="work/metrics"' in (await client.get("/")).text
@@ -99,7 +100,7 @@ async def test_the_metrics_can_be_elsewhere(shown: FakeFleet) -> None:
 
 
 async def test_the_metrics_can_take_the_place_of_the_status_page(shown: FakeFleet) -> None:
-    async with client_of(shown, WebSettings(telemetry_path="/")) as client:
+    async with client_of(shown, web_settings(telemetry_path="/")) as client:
         assert "qoder_work_items" in (await client.get("/")).text
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from exporter import __version__
 from exporter.tracking.view import FleetView
-from exporter.web.app import Unchanging, WebSettings, create_app
+from exporter.web.app import Unchanging, create_app
 from exporter.web.status import age_text, render
+from tests.support.settings import web_settings
 from tests.web.fakes import FakeFleet, environment, fleet, snapshot
 
 NOW = 1_800_000_000.0
@@ -107,7 +108,7 @@ def test_it_needs_nothing_from_elsewhere_and_no_script() -> None:
 
 
 async def test_browsers_are_told_to_keep_nothing_and_to_load_nothing() -> None:
-    transport = httpx.ASGITransport(create_app(Unchanging(FakeFleet(fleet(environment())), WebSettings())))
+    transport = httpx.ASGITransport(create_app(Unchanging(FakeFleet(fleet(environment())), web_settings())))
     async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
         answer = await client.get("/")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
