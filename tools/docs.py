@@ -4,6 +4,7 @@ With ``--check`` nothing is written; the exit status is 1 if a page is not curre
 """
 
 import sys
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -70,8 +71,17 @@ def recordings_table() -> str:
     )
 
 
+def layers_list() -> str:
+    """The layers that import-linter checks, highest first; those on one line know nothing of each other."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (contract,) = (each for each in project["tool"]["importlinter"]["contracts"] if each["type"] == "layers")
+    names = ((name.strip() for name in layer.split("|")) for layer in contract["layers"])
+    return "\n".join(f"{rank}. {', '.join(f'`{name}`' for name in layer)}" for rank, layer in enumerate(names, start=1))
+
+
 PLACES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"metrics": metrics_table},
+    "docs/architecture.md": {"layers": layers_list},
     "docs/alerts.md": {"alerts": alerts_table, "thresholds": thresholds_table, "recordings": recordings_table},
 }
 """What is written: page, name of the place in it, content."""
