@@ -11,14 +11,17 @@ from urllib.parse import quote as percent_encoded
 
 import httpx
 import msgspec
+import structlog
 
 from exporter import __version__
 from exporter.api import errors
 from exporter.api.clock import APIClock
+from exporter.api.inflight import ClosedError, InFlight, StuckError
 from exporter.api.pace import Pacer
 from exporter.api.requests import Endpoint, RequestCounts
 from exporter.api.retry import retry_after, retrying
 from exporter.api.token import TokenError, TokenSource
+from exporter.api.transport import UnacceptableError, open_transport
 from exporter.api.types import EnvironmentPage, QueueStats, WorkItem, WorkPage, without_empty_timestamps
 
 PAGE_SIZE = 100
@@ -28,6 +31,8 @@ USER_AGENT = f"qoder-work-exporter/{__version__}"
 
 T = TypeVar("T")
 
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
@@ -36,10 +41,12 @@ class Answer(Generic[T]):
     Attributes:
         value: What the API said.
         read_at: Unix time on the API's clock at which the answer came.
+        sent_at: Unix time on this machine's clock at which the request was sent, after all waiting for its turn.
     """
 
     value: T
     read_at: float
+    sent_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,13 @@ class WorkAPI:
 
     Every call takes a ``deadline`` on ``time.monotonic()``'s clock after which nothing is tried again, and raises
     :class:`exporter.api.errors.APIError` if it fails for good.
+
+    A request owns its lifetime: once sent, it runs in a task of this client and ends by its own timeout, and only then
+    gives back its slot. Whoever waits for it may be cancelled at any time. A call that is cancelled before its request
+    was sent sends none.
+
+    Attributes:
+        restarts: How often the HTTP client was replaced because a request outlived its own timeout; a defect, if ever.
     """
 
     def __init__(
@@ -84,19 +98,22 @@ class WorkAPI:
         self.counts = RequestCounts()
         self.clock = APIClock(now)
         self._now = now
+        self.restarts = 0
         self._pacer = Pacer(settings.requests_per_second)
         self._slots = asyncio.Semaphore(settings.max_concurrency)
         self._background_slots = asyncio.Semaphore(settings.background_concurrency)
-        self._http = httpx.AsyncClient(
-            headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
-            timeout=httpx.Timeout(settings.request_timeout),
-            limits=httpx.Limits(
-                max_connections=settings.max_concurrency,
-                max_keepalive_connections=settings.max_concurrency,
-                keepalive_expiry=60,
-            ),
+        self._transport = transport
+        self._http = self._open()
+        self._abandoned: list[httpx.AsyncClient] = []
+        self._in_flight = InFlight(settings.request_timeout)
+
+    def _open(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"},
+            timeout=httpx.Timeout(self.settings.request_timeout),
             follow_redirects=False,
-            transport=transport,
+            trust_env=False,
+            transport=self._transport or open_transport(self.settings.base_url),
         )
 
     async def __aenter__(self) -> Self:
@@ -108,8 +125,10 @@ class WorkAPI:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self._http.aclose()
+        """End the requests under way, and close the connections."""
+        await self._in_flight.close()
+        for http in (*self._abandoned, self._http):
+            await http.aclose()
 
     async def list(
         self,
@@ -151,42 +170,73 @@ class WorkAPI:
     async def _read(
         self, endpoint: Endpoint, path: str, shape: type[T], *, query: dict[str, str] | None = None, deadline: float
     ) -> Answer[T]:
-        """Send, retrying what may pass, and decode."""
+        """Send, retrying transient errors, and decode."""
         async for attempt in retrying(deadline, self.counts.retries):
             with attempt:
-                response = await self._send(endpoint, path, query)
+                response, sent_at = await self._send(endpoint, path, query)
                 read_at = self.clock.now()
                 if response.status_code != httpx.codes.OK:
                     raise _failure(endpoint, response, read_at)
-        return Answer(decode(endpoint, response, shape), read_at)
+        return Answer(decode(endpoint, response, shape), read_at, sent_at)
 
-    async def _send(self, endpoint: Endpoint, path: str, query: dict[str, str] | None) -> httpx.Response:
-        """Send one request at the account's pace and count what became of it."""
-        async with self._slots:
-            waited = await self._pacer.wait()
-            self.counts.paced_seconds += waited
-            try:
-                token = self.settings.token.read()
-            except TokenError as error:
-                raise errors.Unauthenticated(str(error), endpoint=endpoint) from None
-            sent_at, start, code = self._now(), time.monotonic(), "error"
-            try:
-                async with asyncio.timeout(self.settings.request_timeout):
-                    response = await self._http.get(
-                        self.settings.base_url + path, params=query, headers={"Authorization": f"Bearer {token}"}
-                    )
-                code = str(response.status_code)
-            except (TimeoutError, httpx.TimeoutException):
-                message = f"no whole answer within {self.settings.request_timeout:g} s"
-                raise errors.TimedOut(message, endpoint=endpoint) from None
-            except (httpx.TransportError, httpx.DecodingError) as error:
-                message = errors.quote(str(error)) or type(error).__name__
-                raise errors.NetworkError(message, endpoint=endpoint) from None
-            finally:
-                self.counts.answered(endpoint, code, time.monotonic() - start)
+    async def _send(self, endpoint: Endpoint, path: str, query: dict[str, str] | None) -> tuple[httpx.Response, float]:
+        """Send one request when it is its turn, and wait for its answer; also when it was sent."""
+        await self._slots.acquire()
+        try:
+            paced = await self._pacer.wait()
+        except BaseException:
+            self._slots.release()
+            raise
+        self.counts.paced_seconds += paced
+        # Nothing may be awaited between having a turn and starting the task that will give it back.
+        http = self._http
+        result = self._in_flight.start(
+            self._exchange(http, endpoint, path, query), self._slots.release, lambda: self._replace(http)
+        )
+        try:
+            return await result
+        except StuckError:
+            raise errors.TimedOut("the request outlived its timeout, and was given up", endpoint=endpoint) from None
+        except ClosedError:
+            raise errors.NetworkError("the client was closed", endpoint=endpoint) from None
+
+    def _replace(self, http: httpx.AsyncClient) -> None:
+        """Replace an HTTP client in which something is broken: a request did not end by its timeout."""
+        if http is not self._http:
+            return
+        self.restarts += 1
+        log.error("HTTP client replaced: a request outlived its timeout", base_url=self.settings.base_url)
+        self._abandoned.append(http)
+        self._http = self._open()
+
+    async def _exchange(
+        self, http: httpx.AsyncClient, endpoint: Endpoint, path: str, query: dict[str, str] | None
+    ) -> tuple[httpx.Response, float]:
+        """Send one request and count what became of it."""
+        try:
+            token = self.settings.token.read()
+        except TokenError as error:
+            raise errors.Unauthenticated(str(error), endpoint=endpoint) from None
+        sent_at, start, code = self._now(), time.monotonic(), "error"
+        try:
+            async with asyncio.timeout(self.settings.request_timeout):
+                response = await http.get(
+                    self.settings.base_url + path, params=query, headers={"Authorization": f"Bearer {token}"}
+                )
+            code = str(response.status_code)
+        except (TimeoutError, httpx.TimeoutException):
+            message = f"no complete answer within {self.settings.request_timeout:g} s"
+            raise errors.TimedOut(message, endpoint=endpoint) from None
+        except UnacceptableError as error:
+            raise errors.InvalidResponse(f"the answer is refused: {error}", endpoint=endpoint) from None
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            message = errors.quote(str(error)) or type(error).__name__
+            raise errors.NetworkError(message, endpoint=endpoint) from None
+        finally:
+            self.counts.answered(endpoint, code, time.monotonic() - start)
         self.clock.heard(response.headers.get("date"), sent_at, self._now())
         self.counts.received_bytes += len(response.content)
-        return response
+        return response, sent_at
 
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)

@@ -50,6 +50,7 @@ class Account:
             name=self.settings.name,
             requests=self.api.counts,
             clock_skew=self.api.clock.skew,
+            client_restarts=self.api.restarts,
             environments=len(self.trackers),
             discovery_up=self.discovery.up,
             discovery_error=self.discovery.error,

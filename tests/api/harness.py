@@ -35,8 +35,8 @@ class GivenToken:
 
 def client(base_url: str = BASE_URL, *, now: Callable[[], float] = time.time, **settings: Any) -> WorkAPI:
     """A client with these settings and a good token."""
-    token = settings.pop("token", GivenToken())
-    return WorkAPI(client_settings(base_url, token, **settings), now=now)
+    token, transport = settings.pop("token", GivenToken()), settings.pop("transport", None)
+    return WorkAPI(client_settings(base_url, token, **settings), now=now, transport=transport)
 
 
 def at_once() -> float:

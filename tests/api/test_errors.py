@@ -193,7 +193,7 @@ async def test_a_closed_port_is_the_networks_fault() -> None:
         failure = await failed(api)
     assert type(failure) is errors.NetworkError
     assert (failure.reason, failure.status) == ("network", None)
-    assert str(failure) == "stats: All connection attempts failed"
+    assert str(failure) == "stats: cannot connect: Connection refused"
 
 
 async def test_the_real_refusals_have_their_names() -> None:
