@@ -24,6 +24,7 @@ from exporter.api.token import EnvironmentToken, FileToken
 from exporter.cli import main, wiring
 from exporter.config import Histograms, load
 from exporter.metrics import table
+from exporter.revision import revision
 from exporter.simulator import STATES, Latency, Simulation, SimulatorThread
 from exporter.web.listen import Address, listen
 
@@ -184,7 +185,7 @@ def serving(started: Running) -> str:
 class TestHelp:
     def test_the_version_is_told(self) -> None:
         done = run("--version")
-        assert (done.returncode, done.stdout) == (0, f"qoder-work-exporter {__version__}\n")
+        assert (done.returncode, done.stdout) == (0, f"qoder-work-exporter {__version__} (revision {revision()})\n")
 
     @pytest.mark.parametrize(
         "lesson",

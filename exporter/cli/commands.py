@@ -15,6 +15,7 @@ from exporter.cli import wiring
 from exporter.cli.collection import collect_once, failures
 from exporter.cli.failure import Failure
 from exporter.cli.flags import LOG, WEB, Flags, flag, takes
+from exporter.cli.healthcheck import healthcheck
 from exporter.cli.mixin import mixin
 from exporter.cli.reloading import Reloadable
 from exporter.cli.serving import serve
@@ -22,6 +23,7 @@ from exporter.cli.simulation import Stage, demonstrate, takes_stage
 from exporter.cli.simulation import simulate as run_simulation
 from exporter.config import Account, Config, ConfigError, load
 from exporter.metrics.exposition import encode
+from exporter.revision import revision
 from exporter.tracking.view import FleetView
 from exporter.web.listen import Address, ListenError, listen
 
@@ -40,7 +42,7 @@ log = structlog.get_logger()
 )
 @takes("config_file", *WEB, *LOG)
 @flag("config.check", is_flag=True, help="Check the configuration and exit, as the command check does.")
-@click.version_option(__version__, prog_name=NAME, message="%(prog)s %(version)s")
+@click.version_option(__version__, prog_name=NAME, message=f"%(prog)s %(version)s (revision {revision()})")
 @click.pass_context
 def main(context: click.Context, flags: Flags, config_check: bool) -> None:
     """Export the work queues of Qoder Cloud Agents' self-hosted environments to Prometheus.
@@ -71,6 +73,9 @@ def main(context: click.Context, flags: Flags, config_check: bool) -> None:
     elif context.invoked_subcommand is None:
         logs.configure(flags.log_level, flags.log_format)
         _serve(flags)
+
+
+main.add_command(healthcheck)
 
 
 @main.command()

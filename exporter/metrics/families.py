@@ -30,6 +30,7 @@ from exporter.histogram import Example, Histogram
 from exporter.metrics import table
 from exporter.metrics.labels import label_name
 from exporter.metrics.table import MetricSpec
+from exporter.revision import revision
 from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.observation import QUEUED
 from exporter.tracking.snapshot import Queue, Stats
@@ -118,7 +119,7 @@ def families(view: FleetView, reload: Reload | None = None, loop_lag: float | No
         _environment(out, environment)
     for account in view.accounts:
         _account(out, account)
-    out.add(table.BUILD_INFO, (__version__, ".".join(map(str, sys.version_info[:3]))), 1)
+    out.add(table.BUILD_INFO, (__version__, revision(), ".".join(map(str, sys.version_info[:3]))), 1)
     out.add(table.LOOP_LAG, (), loop_lag)
     if view.checkpoint is not None:
         out.add(table.CHECKPOINT_TIMESTAMP, (), view.checkpoint.last_success)

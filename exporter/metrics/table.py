@@ -171,7 +171,10 @@ API_CLIENT_RESTARTS = MetricSpec(
     "HTTP clients replaced because no response arrived any more. 0 if all is well.",
 )
 BUILD_INFO = MetricSpec(
-    "qoder_exporter_build_info", "gauge", ("version", "python"), "1; the exporter's and Python's versions."
+    "qoder_exporter_build_info",
+    "gauge",
+    ("version", "revision", "python"),
+    "1; the exporter's version, the commit it was built from, and Python's version.",
 )
 ENVIRONMENTS = MetricSpec("qoder_exporter_environments", "gauge", ("account",), "Environments watched.")
 DISCOVERY_UP = MetricSpec(

@@ -12,6 +12,7 @@ from exporter.histogram import Histogram
 from exporter.metrics.families import Reload
 from exporter.metrics.labels import label_name
 from exporter.metrics.table import METRICS
+from exporter.revision import revision
 from exporter.tracking.view import CheckpointView, EnvironmentView, FleetView
 from tests.metrics.views import (
     ID,
@@ -324,7 +325,9 @@ def test_accounts_are_told_apart() -> None:
 
 
 def test_the_versions_are_those_that_run() -> None:
-    assert of(samples(fleet()), "qoder_exporter_build_info") == {(platform.python_version(), __version__): 1}
+    assert of(samples(fleet()), "qoder_exporter_build_info") == {
+        (platform.python_version(), revision(), __version__): 1
+    }
 
 
 def test_replaced_clients_are_counted() -> None:
