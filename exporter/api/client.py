@@ -14,12 +14,13 @@ import msgspec
 import structlog
 
 from exporter import __version__
-from exporter.api import errors
+from exporter.api import errors, words
 from exporter.api.clock import APIClock
+from exporter.api.failures import UNREADABLE, failure_of
 from exporter.api.inflight import ClosedError, InFlight, StuckError
 from exporter.api.pace import Pacer
 from exporter.api.requests import Endpoint, RequestCounts
-from exporter.api.retry import retry_after, retrying
+from exporter.api.retry import retrying
 from exporter.api.token import TokenError, TokenSource
 from exporter.api.transport import UnacceptableError, open_transport
 from exporter.api.types import EnvironmentPage, QueueStats, WorkItem, WorkPage, without_empty_timestamps
@@ -176,7 +177,7 @@ class WorkAPI:
                 response, sent_at = await self._send(endpoint, path, query)
                 read_at = self.clock.now()
                 if response.status_code != httpx.codes.OK:
-                    raise _failure(endpoint, response, read_at)
+                    raise failure_of(endpoint, response, read_at)
         return Answer(decode(endpoint, response, shape), read_at, sent_at)
 
     async def _send(self, endpoint: Endpoint, path: str, query: dict[str, str] | None) -> tuple[httpx.Response, float]:
@@ -230,62 +231,13 @@ class WorkAPI:
         except UnacceptableError as error:
             raise errors.InvalidResponse(f"the answer is refused: {error}", endpoint=endpoint) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
-            message = errors.quote(str(error)) or type(error).__name__
+            message = words.quote(str(error)) or type(error).__name__
             raise errors.NetworkError(message, endpoint=endpoint) from None
         finally:
             self.counts.answered(endpoint, code, time.monotonic() - start)
         self.clock.heard(response.headers.get("date"), sent_at, self._now())
         self.counts.received_bytes += len(response.content)
         return response, sent_at
-
-
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding raises where the bytes are not what they should be; the last one for brackets without end."""
-
-
-class _ErrorBody(msgspec.Struct, frozen=True):
-    type: str | None = None
-    message: str | None = None
-
-
-class _ErrorEnvelope(msgspec.Struct, frozen=True):
-    """The error envelope (`conventions/errors`); ``request_id`` is missing in older deployments."""
-
-    error: _ErrorBody | None = None
-    request_id: str | None = None
-
-
-def _failure(endpoint: Endpoint, response: httpx.Response, read_at: float) -> errors.APIError:
-    """The named error of an answer that is not 200; its body may be empty, HTML, or an envelope."""
-    status = response.status_code
-    try:
-        envelope = msgspec.json.decode(response.content, type=_ErrorEnvelope)
-    except _UNREADABLE:
-        envelope = _ErrorEnvelope()
-    message = f"HTTP {status}"
-    if response.has_redirect_location:
-        message += " (redirects are not followed: they would carry the token elsewhere)"
-    if envelope.error is not None:
-        words = [envelope.error.type, envelope.error.message]
-        message += "".join(f": {_said(response, word)}" for word in words if word)
-    request_id = _request_id(response, envelope)
-    if request_id is not None:
-        message += f" (request {request_id})"
-    wait = retry_after(response.headers.get("retry-after"), read_at)
-    return errors.for_status(status)(message, endpoint=endpoint, status=status, retry_after=wait, request_id=request_id)
-
-
-def _request_id(response: httpx.Response, envelope: _ErrorEnvelope) -> str | None:
-    """The API's ID of a request: in the body, else in a header, as the official clients look for it."""
-    headers = response.headers
-    found = envelope.request_id or headers.get("x-request-id") or headers.get("request-id")
-    return _said(response, found) if found else None
-
-
-def _said(response: httpx.Response, words: str) -> str:
-    """Words of an answer, fit to be repeated: a gateway may quote the token that it refuses."""
-    token = response.request.headers["Authorization"].removeprefix("Bearer ")
-    return errors.quote(words.replace(token, "[token]"))
 
 
 def decode(endpoint: Endpoint, response: httpx.Response, shape: type[T]) -> T:
@@ -300,8 +252,8 @@ def decode(endpoint: Endpoint, response: httpx.Response, shape: type[T]) -> T:
         except msgspec.ValidationError:
             # Rare enough to pay for twice: some deployments write an unset time as an empty string.
             return msgspec.convert(without_empty_timestamps(msgspec.json.decode(response.content)), type=shape)
-    except _UNREADABLE as error:
-        kind = response.headers.get("content-type", "no content type")
-        what = errors.quote(str(error)) if response.content else "the body is empty"
-        message = f"HTTP 200 with an unusable answer ({_said(response, kind)}): {what}"
+    except UNREADABLE as error:
+        kind = response.headers.get("content-type", "")
+        what = words.quote(str(error)) if response.content else "the body is empty"
+        message = f"HTTP 200 with an unusable answer ({words.media_type(kind)}): {what}"
         raise errors.InvalidResponse(message, endpoint=endpoint, status=response.status_code) from None

@@ -1,31 +1,31 @@
 """What can go wrong between the exporter and the work API, as a small tree of named exceptions.
 
 The class is chosen by the HTTP status first and never by the message (`conventions/errors`). A message may quote what
-the API said, bounded and on one line; it never quotes what was sent.
+the API said, bounded, masked and on one line (:mod:`exporter.api.words`); it never quotes what was sent.
+
+To add a reason: a class here, in `REASONS` by itself; a row in the README; a colour in ``exporter/mixin/palette.py``.
+Tests compare them.
 """
 
 from typing import ClassVar
 
 from exporter.api.requests import Endpoint
 
-MAX_QUOTE = 200
-"""Characters of the API's own words that an error repeats at most."""
-
 
 class APIError(Exception):
-    """A call to the API failed.
+    """A call to the API failed; always one of the classes below.
 
     Attributes:
         reason: The failure's name in ``qoder_work_refresh_failures_total``.
-        passing: Whether the same call may succeed a moment later.
+        transient: Whether the same call may succeed a moment later, so that it is retried.
         endpoint: The call that failed.
         status: The HTTP status, or None where no answer came.
         retry_after: Seconds the API asked to wait, or None.
         request_id: The API's ID of the request, by which its operators find it, or None.
     """
 
-    reason: ClassVar[str] = "invalid_response"
-    passing: ClassVar[bool] = False
+    reason: ClassVar[str]
+    transient: ClassVar[bool]
 
     def __init__(
         self,
@@ -47,63 +47,75 @@ class Unauthenticated(APIError):
     """401: the token is invalid or expired; or there is no token to send."""
 
     reason = "auth"
+    transient = False
 
 
 class Forbidden(APIError):
     """403: the token is good, but not for this environment or operation."""
 
     reason = "permission"
+    transient = False
 
 
 class NotFound(APIError):
     """404: the environment, the work item, or (undocumented) the cursor is unknown."""
 
     reason = "not_found"
+    transient = False
 
 
 class BadRequest(APIError):
     """400: the environment is not self-hosted (every work page), or (undocumented) the cursor is unknown."""
 
     reason = "not_self_hosted"
+    transient = False
 
 
 class RateLimited(APIError):
     """429: a gateway holds requests back."""
 
     reason = "rate_limited"
-    passing = True
+    transient = True
 
 
 class TimedOut(APIError):
-    """No whole answer came in time, or the API said 408."""
+    """No complete answer came in time, or the API said 408."""
 
     reason = "timeout"
-    passing = True
+    transient = True
 
 
 class NetworkError(APIError):
-    """The connection could not be made, or broke before the answer was whole."""
+    """The connection could not be made, or broke before the answer was complete."""
 
     reason = "network"
-    passing = True
+    transient = True
 
 
 class ServerError(APIError):
     """5xx: the API or a gateway before it failed."""
 
     reason = "server"
-    passing = True
+    transient = True
 
 
 class InvalidResponse(APIError):
-    """The answer is not what the documentation says: no JSON, other types, IDs out of order, an odd status."""
+    """The answer is not what the documentation says: no JSON, other types, odd order or status, too large."""
+
+    reason = "invalid_response"
+    transient = False
 
 
-REASONS: tuple[str, ...] = (
-    *(error.reason for error in (Unauthenticated, Forbidden, NotFound, BadRequest, RateLimited)),
-    *(error.reason for error in (TimedOut, NetworkError, ServerError, InvalidResponse)),
+_CLASSES: tuple[type[APIError], ...] = (
+    *(Unauthenticated, Forbidden, NotFound, BadRequest),
+    *(RateLimited, TimedOut, NetworkError, ServerError, InvalidResponse),
 )
+
+REASONS: tuple[str, ...] = tuple(error.reason for error in _CLASSES)
 """Every failure's name."""
+
+RETRIED: tuple[str, ...] = tuple(error.reason for error in _CLASSES if error.transient)
+"""The names of the failures after which a request is sent again."""
 
 _BY_STATUS: dict[int, type[APIError]] = {
     400: BadRequest,
@@ -120,10 +132,3 @@ def for_status(status: int) -> type[APIError]:
     if status >= 500:
         return ServerError
     return _BY_STATUS.get(status, InvalidResponse)
-
-
-def quote(text: str) -> str:
-    """A stranger's text on one line, printable and bounded."""
-    line = " ".join(text.split())
-    line = "".join(character if character.isprintable() else "�" for character in line)
-    return line if len(line) <= MAX_QUOTE else line[: MAX_QUOTE - 1] + "…"

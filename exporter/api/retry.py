@@ -1,4 +1,4 @@
-"""When to send a request again: after a passing failure, a little later each time, and never past the deadline."""
+"""When to send a request again: after a transient error, a little later each time, and never past the deadline."""
 
 import time
 from collections import Counter
@@ -27,7 +27,7 @@ def retrying(deadline: float, retries: Counter[str]) -> AsyncRetrying:
         retries[_failure(state).reason] += 1
 
     return AsyncRetrying(
-        retry=retry_if_exception(lambda error: isinstance(error, APIError) and error.passing),
+        retry=retry_if_exception(lambda error: isinstance(error, APIError) and error.transient),
         wait=_wait,
         stop=lambda state: state.attempt_number >= ATTEMPTS or time.monotonic() + state.upcoming_sleep > deadline,
         before_sleep=count,

@@ -26,6 +26,7 @@ from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
 from exporter import __version__
+from exporter.api.errors import RETRIED
 from exporter.histogram import Example, Histogram
 from exporter.metrics import table
 from exporter.metrics.labels import label_name
@@ -192,7 +193,7 @@ def _account(out: Families, view: AccountView) -> None:
         out.add(table.API_REQUESTS, (view.name, endpoint, code), count)
     for endpoint, histogram in sorted(requests.durations.items()):
         out.add_histogram(table.API_REQUEST_DURATION, (view.name, endpoint), histogram)
-    for reason in ("rate_limited", "timeout", "network", "server"):
+    for reason in RETRIED:
         out.add(table.API_RETRIES, (view.name, reason), requests.retries[reason])
     out.add(table.API_PACED, (view.name,), requests.paced_seconds)
     out.add(table.API_CLIENT_RESTARTS, (view.name,), view.client_restarts)

@@ -1,6 +1,9 @@
 """The error of an answer that is not 200: named by its status, and told in one bounded, printable line."""
 
 import asyncio
+import json
+import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -8,15 +11,14 @@ import respx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.api import errors
+from exporter.api import errors, words
 from exporter.api.client import WorkAPI
+from exporter.mixin import palette
 from exporter.simulator import DEFAULT_TOKEN, Simulation, SimulatorServer
 from tests.api.harness import BASE_URL, ENVIRONMENT, TOKEN, GivenToken, at_once, client, conversing, envelope
 
 STATS = f"{BASE_URL}/environments/{ENVIRONMENT}/work/stats"
 REQUEST_ID = envelope()["request_id"]
-LONGEST = 3 * errors.MAX_QUOTE + 100
-"""Type, message and request ID of a stranger, and our own words about them."""
 
 
 async def failure_of(router: respx.MockRouter, answer: httpx.Response) -> errors.APIError:
@@ -33,7 +35,7 @@ async def failed(api: WorkAPI, environment_id: str = ENVIRONMENT) -> errors.APIE
 
 
 @pytest.mark.parametrize(
-    ("status", "error", "reason", "passing"),
+    ("status", "error", "reason", "transient"),
     [
         (201, errors.InvalidResponse, "invalid_response", False),
         (204, errors.InvalidResponse, "invalid_response", False),
@@ -58,11 +60,11 @@ async def failed(api: WorkAPI, environment_id: str = ENVIRONMENT) -> errors.APIE
     ],
 )
 async def test_the_status_names_the_error(
-    respx_mock: respx.MockRouter, status: int, error: type[errors.APIError], reason: str, passing: bool
+    respx_mock: respx.MockRouter, status: int, error: type[errors.APIError], reason: str, transient: bool
 ) -> None:
     failure = await failure_of(respx_mock, httpx.Response(status))
     assert type(failure) is error
-    assert (failure.reason, failure.passing, failure.status) == (reason, passing, status)
+    assert (failure.reason, failure.transient, failure.status) == (reason, transient, status)
     assert failure.endpoint == "stats"
     assert str(failure) == f"stats: HTTP {status}"
 
@@ -79,7 +81,7 @@ def test_every_reason_is_listed_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "said"),
     [
         (envelope("api_error", "It broke."), f": api_error: It broke. (request {REQUEST_ID})"),
         (envelope("api_error", "It broke.", request_id=None), ": api_error: It broke."),
@@ -95,10 +97,10 @@ def test_every_reason_is_listed_once() -> None:
     ],
 )
 async def test_the_envelope_is_quoted_as_far_as_it_is_one(
-    respx_mock: respx.MockRouter, body: object, words: str
+    respx_mock: respx.MockRouter, body: object, said: str
 ) -> None:
     failure = await failure_of(respx_mock, httpx.Response(503, json=body))
-    assert str(failure) == f"stats: HTTP 503{words}"
+    assert str(failure) == f"stats: HTTP 503{said}"
 
 
 @pytest.mark.parametrize(
@@ -126,41 +128,108 @@ async def test_a_body_that_is_no_envelope_says_nothing(respx_mock: respx.MockRou
     assert str(failure) == "stats: HTTP 502"
 
 
-async def test_a_strangers_text_is_one_bounded_printable_line(respx_mock: respx.MockRouter) -> None:
-    words = "line one\nline\ttwo\r\n\x1b[31mred\x00\u202eback " + "x" * 10_000
-    body = envelope(words, words, request_id=words)
-    text = str(await failure_of(respx_mock, httpx.Response(500, json=body)))
-    assert text.isprintable()
-    assert "line one line two �[31mred��back" in text
-    assert len(text) < LONGEST
-    assert "…" in text
+async def test_untrusted_text_is_one_bounded_printable_line(respx_mock: respx.MockRouter) -> None:
+    message = "line one\nline\ttwo\r\n\x1b[31mred\x00\u202eback\x85\u2028 " + "x" * 10_000
+    body = envelope(message, message, request_id=message)
+    failure = await failure_of(respx_mock, httpx.Response(500, content=json.dumps(body).encode()))
+    assert str(failure) == "stats: HTTP 500: […]: line one line two […] […]"
+    assert failure.request_id is None
 
 
-@given(st.text() | st.text(min_size=errors.MAX_QUOTE - 2))
-def test_any_text_of_a_stranger_stays_one_bounded_printable_line(text: str) -> None:
-    quoted = errors.quote(text)
-    assert len(quoted) <= errors.MAX_QUOTE == 200
-    assert quoted.isprintable()
+@given(st.text() | st.text(min_size=words.MAX_QUOTE - 2))
+def test_any_untrusted_text_stays_one_bounded_printable_line(text: str) -> None:
+    for quoted in (words.quote(text), words.prose(text), words.error_type(text), words.media_type(text)):
+        assert len(quoted) <= words.MAX_QUOTE == 200
+        assert quoted.isprintable()
+        assert len(quoted.splitlines()) <= 1
 
 
 @pytest.mark.parametrize(("length", "quoted"), [(199, "x" * 199), (200, "x" * 200), (201, "x" * 199 + "…")])
 def test_a_text_is_cut_only_where_it_is_too_long(length: int, quoted: str) -> None:
-    assert errors.quote("x" * length) == quoted
+    assert words.quote("x" * length) == quoted
+
+
+@pytest.mark.parametrize(
+    "character", [chr(c) for c in (*range(32), *range(127, 160))] + list("\u2028\u2029\u202e\u2066")
+)
+def test_no_control_or_separator_or_bidirectional_character_passes(character: str) -> None:
+    assert words.quote(f"a{character}b") in ("a b", "a�b")
+
+
+@pytest.mark.parametrize("text", ["x " * 50_000_000, "x" * 100_000_000], ids=["words", "one"])
+def test_a_text_of_megabytes_is_cut_before_it_is_split(text: str) -> None:
+    began = time.process_time()
+    words.quote(text)
+    words.prose(text)
+    assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Environment is not self_hosted.",
+        "Invalid API key or token.",
+        'Unknown field "limit": not a positive integer, got 0.',
+        f"Environment {ENVIRONMENT} not found",
+        "环境不存在。",
+    ],
+)
+def test_plain_language_is_repeated(message: str) -> None:
+    assert words.prose(message) == message
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        TOKEN,
+        "pt-abc",
+        "eyJhbGciOiJIUzI1NiJ9.eyJ+/=~.x_-",
+        "c2VjcmV0LW1hcmtlcg==",
+        "SECRETMARKER",
+        "s3cr3t",
+        "aB",
+        "0" * 7,
+        "secret:value-1",
+        "SECRET_MARKER_1",
+        "x" * 60,
+    ],
+)
+@pytest.mark.parametrize("around", ["{}", "Bearer {} is not known", "({}),", 'key="{}"', "a,{},b", "\n{}\r"])
+def test_what_may_be_a_secret_is_masked(secret: str, around: str) -> None:
+    shown = words.prose(around.format(secret))
+    assert secret not in shown
+    assert "[…]" in shown
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])
 async def test_a_refusal_that_repeats_the_token_does_not_spread_it(respx_mock: respx.MockRouter, status: int) -> None:
-    words = f"Bearer {TOKEN} is not known; {'x' * 170} {TOKEN}"
-    text = str(await failure_of(respx_mock, httpx.Response(status, json=envelope(words, words, request_id=words))))
-    assert text.count("Bearer [token] is not known") == 3
-    assert "pt-" not in text
+    message = f"Bearer {TOKEN} is not known; {'x' * 170} {TOKEN}"
+    body = envelope(message, message, request_id=TOKEN)
+    failure = await failure_of(respx_mock, httpx.Response(status, json=body, headers={"x-request-id": f"a{TOKEN}"}))
+    assert str(failure) == f"stats: HTTP {status}: […]: Bearer […] is not known; […] […]"
+    assert failure.request_id is None
 
 
 async def test_a_content_type_that_repeats_the_token_does_not_spread_it(respx_mock: respx.MockRouter) -> None:
     headers = {"Content-Type": f"text/{TOKEN}"}
     text = str(await failure_of(respx_mock, httpx.Response(200, content=TOKEN.encode(), headers=headers)))
-    assert "(text/[token])" in text
+    assert "(an odd content type)" in text
     assert "pt-" not in text
+
+
+def test_every_reason_has_a_row_in_the_readme_and_a_colour() -> None:
+    readme = Path("README.md").read_text(encoding="utf-8")
+    coloured = {reason for reasons in palette.REASONS for reason in reasons.split("|")}
+    for reason in (*errors.REASONS, "internal"):
+        assert f"| `{reason}` |" in readme or f"`{reason}`" in readme
+    assert coloured == {*errors.REASONS, "internal"}
+
+
+def test_every_class_says_its_reason_and_whether_it_is_retried() -> None:
+    for error in errors.APIError.__subclasses__():
+        assert {"reason", "transient"} <= vars(error).keys(), error
+        assert (error.reason in errors.RETRIED) is error.transient
+    assert errors.RETRIED == ("rate_limited", "timeout", "network", "server")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
