@@ -96,6 +96,11 @@ class History:
         steps = (1 << power for power in range(position.bit_length()))
         return [self._ends[position - step] for step in steps if step <= position]
 
+    def ends_between(self, after: str | None, through: str | None) -> Sequence[str]:
+        """Return the segment ends after one ID and up to another; None is the start and the end of the list."""
+        first = 0 if after is None else bisect_right(self._ends, after)
+        return self._ends[first : len(self._ends) if through is None else bisect_right(self._ends, through)]
+
     def boundary(self, work_id: str) -> str | None:
         """The last segment end that is not after ``work_id``, or None."""
         position = bisect_right(self._ends, work_id)

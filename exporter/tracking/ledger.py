@@ -4,47 +4,23 @@ Only its own methods change it, each by one complete reading or by none. It know
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-
-import msgspec
 
 from exporter.tracking.history import History
 from exporter.tracking.lifecycle import Counted, Lifecycle
 from exporter.tracking.live import UNKNOWN, LiveItem, LiveItems
-from exporter.tracking.observation import Observation
+from exporter.tracking.observation import Labels, Observation
+from exporter.tracking.reading import Reading, Sighting, newest
 
 OVERLAP = 10
 """IDs at the end of the list that are known one by one. Each reading of the tail begins before them: that shows that
 the cursor was understood, and finds items whose ID became visible after a later one's."""
 
 
-class Sighting(msgspec.Struct, frozen=True, gc=False):
-    """An item as it stood in a reading, and the ID just before it there (``UNKNOWN`` where it was read alone)."""
-
-    item: Observation
-    before: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A contiguous stretch of the list, read and proven whole.
-
-    Attributes:
-        after: The ID just before the stretch; None if it begins with the list.
-        through: The last ID in it; None if it ends with the list.
-        sightings: Every item in it that is live, was live, or is new. Stopped items known before may be left out.
-        ids: Every ID in it, in order; only needed where the stretch ends with the list.
-    """
-
-    after: str | None
-    through: str | None
-    sightings: Sequence[Sighting]
-    ids: Sequence[str] = ()
-
-    def covers(self, work_id: str) -> bool:
-        """Whether an item of this ID would have been in it."""
-        return (self.after is None or work_id > self.after) and (self.through is None or work_id <= self.through)
+LATE = 300.0
+"""Seconds by which an item may become visible after its creation and still count as an event of the watch."""
 
 
 @dataclass(slots=True)
@@ -65,6 +41,8 @@ class Ledger:
         traversed: How far the traversal under way has come: the last ID it has counted; ``origin`` at its start.
         at_end: Whether the newest reading of the tail reached the end of the list.
         doubtful: IDs of items that stand where the counts say otherwise; their segments need counting anew.
+        began: The unix time on the API's clock at which the whole list had been read once; None before, or unknown.
+        corrections: Items whose count was found wrong when a part of the list was read again.
     """
 
     history: History = field(default_factory=History)
@@ -79,6 +57,8 @@ class Ledger:
     at_end: bool = False
     doubtful: set[str] = field(default_factory=set)
     next_rank: int = 0
+    began: float | None = None
+    corrections: int = 0
 
     # -- a reading of the whole list ----------------------------------------------------------------------------------
 
@@ -116,12 +96,20 @@ class Ledger:
         self.traversed = self.origin if boundary is None else boundary
         return self.traversed
 
-    def traverse(self, reading: "Reading") -> None:
-        """Apply the next stretch of the whole list: as :meth:`recount`, and go on after it."""
-        self.recount(reading)
+    def traverse(self, reading: Reading, gone: Collection[str], now: float) -> None:
+        """Apply the next stretch of the whole list: as :meth:`recount`, and go on after it.
+
+        Args:
+            reading: The stretch.
+            gone: Live items that it should show and does not, and that the API does not know.
+            now: Unix time on the API's clock.
+        """
+        self.recount(reading, gone)
         self.traversed = reading.ids[-1] if reading.ids else reading.after
         if reading.through is None:
-            self.traversed, self.complete = self.origin, True
+            self.traversed = self.origin
+            if not self.complete:
+                self.complete, self.began = True, now
 
     # -- what to read -------------------------------------------------------------------------------------------------
 
@@ -149,6 +137,28 @@ class Ledger:
         """Whether an item in a reading must be a sighting: it is live, was live, is new, or is at the list's end."""
         return live or item_id in self.live or self._in_tail(item_id)
 
+    def expected(self, reading: Reading, *, anchors: int = 0) -> set[str]:
+        """Return the IDs that a reading should show if nothing has vanished: live ones, and the last ones of the list.
+
+        Args:
+            reading: The reading.
+            anchors: How many ends of segments are expected in it, too, if there are so many. Without live items they
+                are all that shows whether it is the known list that was read.
+        """
+        ids = {work_id for work_id in self.live.between(reading.after, reading.through) if self._listed(work_id)}
+        ids.update(work_id for work_id in self.recent[1:] if work_id is not None and reading.covers(work_id))
+        ends = self.history.ends_between(reading.after, reading.through) if anchors else ()
+        ids.update(ends[:: max(1, len(ends) // anchors)][:anchors] if ends else ())
+        return ids
+
+    def _listed(self, work_id: str) -> bool:
+        return self.live[work_id].before != UNKNOWN
+
+    def unlist(self, work_ids: Iterable[str]) -> None:
+        """Expect live items on no page until one shows them again: the list leaves out what the API has."""
+        for work_id in self.live.keys() & set(work_ids):
+            self.live[work_id].before = UNKNOWN
+
     def _in_tail(self, work_id: str) -> bool:
         return self.recent[0] is None or work_id > self.recent[0]
 
@@ -160,35 +170,36 @@ class Ledger:
         Args:
             readings: Stretches of the list; the one that ends with the list brings the new items.
             single: Items that were read alone.
-            gone: Live items that were asked for alone, and that the API does not know.
+            gone: Items that were asked for alone, and that the API does not know. Nothing else vanishes: a list that
+                leaves a live item out proves nothing.
         """
-        readings = list(readings)
+        readings, gone = list(readings), set(gone)
         ends = [reading for reading in readings if reading.through is None]
-        seen: dict[str, Sighting] = {}
-        for sighting in _all(readings, single):
-            _keep_newest(seen, sighting)
-        missing = {work_id for reading in readings for work_id in self._live_in(reading)} - seen.keys()
-        missing |= (set(gone) & self.live.keys()) - seen.keys()
-        for work_id in missing:
+        seen = newest(readings, single)
+        vanished = (gone & self.live.keys()) - seen.keys()
+        for work_id in vanished:
             self._vanish(work_id)
         for work_id in sorted(seen):
             self._see(seen[work_id])
         if ends:
             end = max(ends, key=lambda reading: reading.ids[-1] if reading.ids else "")
             # What came since that page was read, another one may show already: it is known from now on, too.
-            self._end(end.after, sorted({*end.ids, *filter(end.covers, seen)}), missing)
+            self._end(end.after, sorted({*end.ids, *filter(end.covers, seen)}), vanished)
         elif readings:
             self.at_end = False
 
-    def recount(self, reading: Reading) -> None:
+    def recount(self, reading: Reading, gone: Collection[str] = ()) -> None:
         """Apply a stretch of which every item is a sighting: count what has stopped there anew.
 
         The stretch begins and ends at segment ends, or with the list. Before the ledger is complete this only gathers;
-        afterwards items that were not known, or not known to be live, are set right.
+        afterwards items that were not known, or not known to be live, are set right, and counted as corrections.
+
+        Args:
+            reading: The stretch.
+            gone: Live items that it should show and does not, and that the API does not know.
         """
-        seen = {sighting.item.id for sighting in reading.sightings}
-        missing = set(self._live_in(reading)) - seen
-        for work_id in missing:
+        vanished = self.live.keys() & set(gone)
+        for work_id in vanished:
             self._vanish(work_id)
         old = [sighting for sighting in reading.sightings if not self._new(sighting.item.id)]
         new = reading.sightings[len(old) :]
@@ -197,12 +208,30 @@ class Ledger:
             self._see(sighting)
         to_the_end = bool(new) or reading.through is None
         counts = [(sighting.item.id, None if sighting.item.live else sighting.item.labels) for sighting in old]
+        before = Counter(self.history.stopped)
         self.history.replace(reading.after, None if to_the_end else reading.through, counts)
+        if self.complete:
+            self._correct(before, [sighting.item.id for sighting in old])
         for sighting in new:
             self._see(sighting)
         if reading.through is None:
-            self._end(reading.after, reading.ids, missing)
+            self._end(reading.after, reading.ids, vanished)
         self.doubtful = {work_id for work_id in self.doubtful if not reading.covers(work_id)}
+
+    def _correct(self, before: Counter[Labels], recounted: Iterable[str]) -> None:
+        """Count what counting a stretch anew has put right.
+
+        An item that was counted as stopped and lives is one less there and one live item that nobody had looked for. So
+        what is too much and what is too little are not added up: the larger of the two is how many were wrong at least.
+        """
+        more, less = self.history.stopped - before, before - self.history.stopped
+        found = 0
+        for work_id in recounted:
+            item = self.live.get(work_id)
+            if item is not None and item.counted & Counted.FOUND:
+                item.counted &= ~Counted.FOUND
+                found += 1
+        self.corrections += max(more.total() + found, less.total())
 
     def doubt(self) -> None:
         """Have every segment counted anew: the list is not the one that was known."""
@@ -226,9 +255,6 @@ class Ledger:
         self.next_rank += size
         self.recent = [*self.recent, *last][-(OVERLAP + 1) :]
         self.traversed = self.last
-
-    def _live_in(self, reading: Reading) -> list[str]:
-        return self.live.between(reading.after, reading.through)
 
     def _new(self, work_id: str) -> bool:
         return self.last is None or work_id > self.last
@@ -257,7 +283,7 @@ class Ledger:
             self._insert_late(sighting)
         elif item.live:
             # It was counted as stopped, or was never seen: what is right, counting its segment anew will tell.
-            self._place(sighting, Counted.ALL)
+            self._place(sighting, Counted.ALL | Counted.FOUND)
             self.doubtful.add(item.id)
 
     def _update(self, known: LiveItem, sighting: Sighting) -> None:
@@ -275,7 +301,7 @@ class Ledger:
 
     def _append(self, sighting: Sighting) -> None:
         item = sighting.item
-        counted = self.lifecycle.appeared(item) if self.complete else Lifecycle.past(item)
+        counted = self._appear(item)
         self.history.append(item.id, None if item.live else item.labels)
         if item.live:
             self.live[item.id] = LiveItem(item, self.next_rank, sighting.before, counted)
@@ -285,7 +311,7 @@ class Ledger:
     def _insert_late(self, sighting: Sighting) -> None:
         """An ID among the last ones that was not there before: it was written late, and is new."""
         item = sighting.item
-        counted = self.lifecycle.appeared(item) if self.complete else Lifecycle.past(item)
+        counted = self._appear(item)
         self.history.insert(item.id)
         if item.live:
             self._place(sighting, counted)
@@ -293,6 +319,18 @@ class Ledger:
             self.history.count_stopped(item.id, item.labels)
         position = bisect_left(self.recent, item.id, lo=1, key=lambda work_id: work_id or "")
         self.recent.insert(position, item.id)
+
+    def _appear(self, item: Observation) -> int:
+        """Count an item that was not in the list before, and return what of it is counted.
+
+        One that was created before the watch began should have been in it: it is put right, but it is no event.
+        """
+        if not self.complete:
+            return Lifecycle.past(item)
+        if self.began is not None and item.created is not None and item.created < self.began - LATE:
+            self.corrections += 1
+            return Lifecycle.past(item)
+        return self.lifecycle.appeared(item)
 
     def _place(self, sighting: Sighting, counted: int) -> None:
         """Make an item live that lies between known ones."""
@@ -303,17 +341,3 @@ class Ledger:
     def _vanish(self, work_id: str) -> None:
         if self.live.pop(work_id, None) is not None and self.complete:
             self.lifecycle.vanished += 1
-
-
-def _all(readings: Iterable[Reading], single: Iterable[Sighting]) -> Iterator[Sighting]:
-    for reading in readings:
-        yield from reading.sightings
-    yield from single
-
-
-def _keep_newest(seen: dict[str, Sighting], sighting: Sighting) -> None:
-    """Of two readings of an item keep the later; stopped is terminal, so it is later whatever the clocks say."""
-    other = seen.get(sighting.item.id)
-    if other is None or (other.item.live, -other.item.read_at) > (sighting.item.live, -sighting.item.read_at):
-        before = sighting.before if sighting.before != UNKNOWN or other is None else other.before
-        seen[sighting.item.id] = Sighting(sighting.item, before)

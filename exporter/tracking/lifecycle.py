@@ -22,6 +22,8 @@ class Counted:
     STARTUP: Final = 2
     STOP: Final = 4
     ALL: Final = 7
+    FOUND: Final = 8
+    """It was found where nobody had looked for it, and the segment it stands in has not been counted anew since."""
 
 
 @dataclass(slots=True)

@@ -1,17 +1,19 @@
 """Reading one environment incrementally: windows of live items, single ones, and the tail of the list."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from exporter.api.client import PAGE_SIZE
-from exporter.api.errors import InvalidResponse, NotFound
+from exporter.api.errors import InvalidResponse
 from exporter.api.types import WorkItem
-from exporter.tracking.ledger import Ledger, Reading, Sighting
+from exporter.tracking.ledger import Ledger
 from exporter.tracking.live import UNKNOWN, LiveItem
+from exporter.tracking.lookup import SAMPLE, LeftOutError, Lookup, Queued, believe_empty, prove_gone
 from exporter.tracking.observation import STOPPED, Labeller, Observation, observe
 from exporter.tracking.planner import plan
+from exporter.tracking.reading import Reading, Sighting
 from exporter.tracking.source import Source
+from exporter.tracking.tasks import together
 from exporter.tracking.walk import CursorLostError, Walk
 
 TAIL_PAGES = 10
@@ -24,57 +26,123 @@ ANCHORS = 7
 """Ends of segments from which the tail is looked for: each twice as far back as the one before, the last 64 pages."""
 
 
+MAX_TAILS = 50
+"""Readings of new items after which a refresh fails; the next one goes on there."""
+
+MAX_EXTRA = 500
+"""Requests that a refresh may make beyond its plan, whatever the API answers."""
+
+RESERVE = 10
+"""Of those, what is not spent on items that are asked for alone."""
+
+
 class TailLostError(InvalidResponse):
     """No remembered ID leads to a part of the list any more: it must be read from its start."""
 
 
 class Reader:
-    """One incremental reading of everything that can have changed, applied to the ledger piece by whole piece."""
+    """One incremental reading of everything that can have changed, applied to the ledger piece by whole piece.
 
-    def __init__(self, source: Source, ledger: Ledger, labeller: Labeller) -> None:
+    Args:
+        source: The list.
+        ledger: What is known of it.
+        labeller: Turns metadata into label values.
+        queued: How many items the API's statistics count as queued.
+        unlisted: Items that the list has left out for so long that it no longer speaks against it.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        ledger: Ledger,
+        labeller: Labeller,
+        queued: Queued,
+        *,
+        unlisted: Collection[str] = (),
+    ) -> None:
         self._source = source
         self._ledger = ledger
         self._labeller = labeller
+        self._queued = queued
+        self._unlisted = unlisted
         self._first_page: Reading | None = None
         self._first_page_wanted = asyncio.Lock()
         self._readings: list[Reading] = []
-        self._single: list[Sighting] = []
-        self._gone: list[str] = []
+        self._alone = Lookup()
+        self._emptied = False
 
     async def read(self) -> None:
         """Make every live item and the end of the list current.
 
         Raises:
             TailLostError: The end of the list, or a stretch that must be counted anew, cannot be found.
+            LeftOutError: The list leaves out what the API has.
             APIError: A request failed; what is in the ledger by then is true, but not all of it is current.
         """
-        due = set(self._ledger.live)
-        planned = plan(self._ledger, PAGE_SIZE)
+        ledger = self._ledger
+        due = set(ledger.live)
+        planned = plan(ledger, PAGE_SIZE)
+        self._source.limit = self._source.requests + planned.requests + MAX_EXTRA
         await together(
             [
                 self._tail(planned.tail_after),
                 *(self._window(targets) for targets in planned.windows),
-                *(self._get(target.seen.id) for target in planned.single),
+                self._alone.ask(self._source, [target.seen.id for target in planned.single]),
             ]
         )
-        due -= self._apply()
-        while not self._ledger.at_end:
-            await self._tail(self._ledger.recent[0])
-            due -= self._apply()
-        # Whatever a page should have shown and did not: nothing may be older than this refresh.
-        await together([self._get(work_id) for work_id in sorted(due & self._ledger.live.keys())])
-        self._apply()
-        for work_id in sorted(self._ledger.doubtful):
-            if work_id in self._ledger.doubtful:  # counting one segment anew may have settled others
-                await self._recount(work_id)
+        await self._apply(due)
+        for _ in range(MAX_TAILS):
+            if ledger.at_end:
+                break
+            self._source.limit = self._source.requests + MAX_EXTRA
+            await self._tail(ledger.recent[0])
+            await self._apply(())
+        else:
+            raise InvalidResponse("there are more new items than one refresh reads", endpoint="list")
+        for work_id in sorted(ledger.doubtful):
+            if work_id in ledger.doubtful:  # counting one segment anew may have settled others
+                await self.recount(work_id)
 
-    def _apply(self) -> set[str]:
-        """Enter into the ledger what has been read since the last time, and say which items that were."""
-        self._ledger.refresh(self._readings, self._single, self._gone)
-        seen = {sighting.item.id for reading in self._readings for sighting in reading.sightings}
-        seen.update(sighting.item.id for sighting in self._single)
-        self._readings, self._single, self._gone = [], [], []
-        return seen
+    async def _apply(self, due: Collection[str]) -> None:
+        """Apply what has been read since the last time, once it is believed, and whatever else is due by itself.
+
+        Nothing that a page leaves out is believed to be gone before it has been asked for; nothing that is there is
+        older than this refresh.
+        """
+        readings, alone = self._readings, self._alone
+        self._readings, self._alone = [], Lookup()
+        shown = {work_id for reading in readings for work_id in reading.ids}
+        left_out = {work_id for reading in readings for work_id in self._ledger.expected(reading).difference(shown)}
+        unread = left_out.union(self._ledger.live.keys() & set(due)).difference(shown, alone.found, alone.gone)
+        later = await self._ask(alone, sorted(unread), left_out)
+        if alone.gone:
+            await self._source.list(None)  # an environment that has gone knows none of its items either
+        if not later and any(reading.after is None and not reading.ids for reading in readings):
+            await believe_empty(self._queued)
+        single = [Sighting(self._observe(answer.value, answer.read_at), UNKNOWN) for answer in alone.found.values()]
+        if later:
+            self._ledger.refresh((), single, alone.gone)
+            message = f"{later} items that the list leaves out must be asked for one by one before it is believed"
+            raise InvalidResponse(message, endpoint="list")
+        if self._emptied:
+            self._ledger.doubt()
+        self._ledger.refresh(readings, single, alone.gone)
+        self._ledger.unlist(left_out & alone.found.keys())
+
+    async def _ask(self, alone: Lookup, work_ids: list[str], left_out: Collection[str]) -> int:
+        """Ask for items one by one, a few of them first, and return for how many there was no room.
+
+        Raises:
+            LeftOutError: One of them is there that a page has left out.
+        """
+        room = int(min(len(work_ids), max(0, self._source.left - RESERVE)))
+        sample = work_ids[: SAMPLE if left_out else 0]
+        for some in (sample, work_ids[len(sample) : room]):
+            await alone.ask(self._source, some)
+            refuted = (alone.found.keys() & left_out) - set(self._unlisted)
+            if refuted:
+                raise LeftOutError(refuted)
+        return len(work_ids) - room
 
     # -- the list's end -----------------------------------------------------------------------------------------------
 
@@ -94,7 +162,7 @@ class Reader:
             message = "no known item leads to the end of the list; it is read again as a whole"
             raise TailLostError(message, endpoint="list")
         self._readings.append(start)
-        self._ledger.doubt()
+        self._emptied = True
 
     def _earlier(self, after: str | None) -> list[str]:
         """Other IDs from which the tail may be found: live ones and ever older ends of segments, and the last ones.
@@ -124,7 +192,7 @@ class Reader:
             await self._search(targets)
 
     async def _search(self, targets: Sequence[LiveItem]) -> None:
-        """Items whose place in the list is not where it was: from an earlier ID, or else one by one."""
+        """Items that are not where they were in the list, from an earlier ID; what is not found is asked for alone."""
         last = targets[-1].seen.id
         start = await self._start()
         if start.covers(last):
@@ -138,20 +206,6 @@ class Reader:
             if reading.covers(last) and self._proven(reading):
                 self._readings.append(reading)
                 return
-        await together([self._get(target.seen.id) for target in targets])
-
-    async def _get(self, work_id: str) -> None:
-        """One item by itself; gone if the API does not know it, unless it does not know the environment."""
-        try:
-            answer = await self._source.get(work_id)
-        except NotFound:
-            await self._start()
-            self._gone.append(work_id)
-            return
-        item = answer.value
-        if item.id != work_id:
-            raise InvalidResponse(f"asked for {work_id}, got another item", endpoint="get")
-        self._single.append(Sighting(self._observe(item, answer.read_at), UNKNOWN))
 
     def _observe(self, item: WorkItem, read_at: float) -> Observation:
         known = self._ledger.live.get(item.id)
@@ -171,8 +225,14 @@ class Reader:
                     raise TailLostError(message, endpoint="list") from None
         return self._first_page
 
-    async def _recount(self, work_id: str) -> None:
-        """Count the segment of an item anew, from its start or, if that has gone, from an earlier segment's."""
+    async def recount(self, work_id: str) -> None:
+        """Count the segment of an item anew, from its start or, if that has gone, from an earlier segment's.
+
+        Raises:
+            TailLostError: It cannot be found.
+            LeftOutError: What was read leaves out what the API has.
+            APIError: A request failed.
+        """
         history, origin = self._ledger.history, self._ledger.origin
         index = history.index(work_id)
         through = history.segments[index].end if index + 1 < len(history) else None
@@ -185,8 +245,10 @@ class Reader:
                 continue
             if through is not None and reading.through is not None:
                 kept = [sighting for sighting in reading.sightings if sighting.item.id <= through]
-                reading = Reading(after, through, kept)
-            self._ledger.recount(reading)
+                reading = Reading(after, through, kept, [sighting.item.id for sighting in kept])
+            expected = self._ledger.expected(reading, anchors=SAMPLE)
+            gone = await prove_gone(self._source, expected.difference(reading.ids, self._unlisted))
+            self._ledger.recount(reading, gone)
             return
         raise TailLostError(f"the list around {work_id} cannot be found; it is read again as a whole", endpoint="list")
 
@@ -237,16 +299,3 @@ class Reader:
     def _proven(self, reading: Reading) -> bool:
         """Whether something known shows that the API read on from where it was asked to."""
         return any(self._ledger.known(work_id) for work_id in reading.ids)
-
-
-async def together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run all at once; the first failure cancels the others and is raised as it is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for each in work:
-                group.create_task(each)
-    except BaseExceptionGroup as failures:
-        first: BaseException = failures
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        raise first from None

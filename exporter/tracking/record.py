@@ -61,6 +61,8 @@ class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
     doubtful: list[str]
     complete: bool
     next_rank: int
+    began: float | None = None
+    corrections: int = 0
 
 
 def record(
@@ -97,6 +99,8 @@ def record(
         doubtful=sorted(ledger.doubtful),
         complete=ledger.complete,
         next_rank=ledger.next_rank,
+        began=ledger.began,
+        corrections=ledger.corrections,
     )
 
 
@@ -118,6 +122,8 @@ def restore_ledger(record: EnvironmentRecord) -> Ledger:
         traversed=record.traversed,
         doubtful=set(record.doubtful),
         next_rank=record.next_rank,
+        began=record.began,
+        corrections=record.corrections,
     )
 
 

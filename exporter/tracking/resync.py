@@ -11,14 +11,16 @@ from collections.abc import Callable
 import structlog
 
 from exporter.api.client import WorkAPI
-from exporter.api.errors import APIError, InvalidResponse
+from exporter.api.errors import APIError, InvalidResponse, TimedOut
 from exporter.tracking.ledger import Ledger
 from exporter.tracking.lookback import find_origin
 from exporter.tracking.observation import Labeller
 from exporter.tracking.ranges import PAGES_BEFORE, Ranges
 from exporter.tracking.settings import TrackingSettings
+from exporter.tracking.snapshot import stats_of
 from exporter.tracking.source import Source
 from exporter.tracking.spans import monotonic
+from exporter.tracking.tasks import StalledError, unless_stalled
 from exporter.tracking.traversal import Traversal
 from exporter.tracking.walk import CursorLostError
 
@@ -38,6 +40,7 @@ class Resync:
         ledger: What the readings change.
         labeller: Turns metadata into label values.
         settings: How to track.
+        patience: Seconds without any response after which a reading is given up.
         ended: Called when a reading has come to its end.
 
     Attributes:
@@ -54,6 +57,7 @@ class Resync:
         labeller: Labeller,
         *,
         settings: TrackingSettings,
+        patience: float,
         ended: Callable[[], None],
     ) -> None:
         self.reading = asyncio.Lock()
@@ -61,6 +65,7 @@ class Resync:
         self._environment_id = environment_id
         self._api = api
         self._new_source = source
+        self._patience = patience
         self._ledger = ledger
         self._labeller = labeller
         self._settings = settings
@@ -121,9 +126,16 @@ class Resync:
     # -- one reading --------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
+        source = self._new_source()
+        try:
+            await unless_stalled(self._read(source), lambda: source.moved, self._patience)
+        except StalledError:
+            message = f"nothing came back from the API for {self._patience:g} s"
+            raise TimedOut(message, endpoint="list") from None
+
+    async def _read(self, source: Source) -> None:
         ledger = self._ledger
         first = not ledger.complete
-        source = self._new_source()
         await self._find_origin(source)
         log.debug("reading the whole list", environment=self._environment_id, first=first, after=ledger.traversed)
         await self._read_pages(source, first=first)
@@ -139,7 +151,7 @@ class Resync:
     async def _read_pages(self, source: Source, *, first: bool) -> None:
         """Read from where the ledger's traversal stands to the end of the list, starting over once if need be."""
         in_ranges = first and not self._settings.metadata_keys
-        traversal = Traversal(source, self._ledger, self._labeller)
+        traversal = self._traversal(source)
         started_over = False
         while True:
             try:
@@ -152,13 +164,25 @@ class Resync:
                     raise InvalidResponse(message, endpoint="list") from None
                 started_over = True
                 await self._start_over(source)
-                traversal = Traversal(source, self._ledger, self._labeller)
+                traversal = self._traversal(source)
                 continue
             self._report(source)
             if in_ranges and source.requests >= PAGES_BEFORE:
                 in_ranges = False
                 if await self._read_ranges(source):
-                    traversal = Traversal(source, self._ledger, self._labeller)
+                    traversal = self._traversal(source)
+
+    def _traversal(self, source: Source) -> Traversal:
+        async def queued() -> int | None:
+            if not self._settings.queue_stats:
+                return None
+            try:
+                answer = await source.stats()
+            except APIError:  # then the list is the only witness
+                return None
+            return stats_of(answer.value, answer.read_at).queued
+
+        return Traversal(source, self._ledger, self._labeller, queued)
 
     async def _read_ranges(self, source: Source) -> bool:
         """Read what is left of the list in several ranges at once, if the API lets us; False if nothing was read."""

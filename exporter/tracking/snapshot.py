@@ -56,6 +56,12 @@ class Stats:
     oldest_queued_at: float | None
     oldest_queued_age: float
 
+    @property
+    def queued(self) -> int | None:
+        """Return how many items are queued at least, or None if it is not said."""
+        known = [count for count in (self.depth, self.pending) if count is not None]
+        return max(known) if known else None
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

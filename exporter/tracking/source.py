@@ -1,10 +1,16 @@
 """The one environment a tracker reads, with the deadline and the cost of the refresh under way."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import inf
 
 from exporter.api.client import Answer, WorkAPI
+from exporter.api.errors import InvalidResponse
+from exporter.api.requests import Endpoint
 from exporter.api.types import QueueStats, WorkItem, WorkPage
+from exporter.tracking.spans import monotonic
 
 
 @dataclass(slots=True)
@@ -20,6 +26,10 @@ class Source:
             next scrape, but none is sent again. None where nobody waits: each call has ``patience`` from its start.
         background: Whether scrapes go first.
         requests: Calls made so far.
+        limit: Calls after which no more are made, or None: whatever the API answers, the work is bounded.
+        moved: When the last call ended, well or not, on the clock of ``spans``; at first when this was made.
+
+    Every call raises :class:`exporter.api.errors.APIError` if it fails.
     """
 
     api: WorkAPI
@@ -29,21 +39,41 @@ class Source:
     deadline: float | None = None
     background: bool = False
     requests: int = 0
+    limit: int | None = None
+    moved: float = field(default_factory=monotonic)
+
+    @property
+    def left(self) -> float:
+        """How many more calls may be made."""
+        return inf if self.limit is None else max(0, self.limit - self.requests)
 
     async def list(self, after_id: str | None) -> Answer[WorkPage]:
-        """A full page after an ID, or the first."""
-        return await self.api.list(
-            self.environment_id, after_id=after_id, deadline=self._call(), background=self.background
-        )
+        """Read a full page after an ID, or the first."""
+        with self._call("list"):
+            return await self.api.list(
+                self.environment_id, after_id=after_id, deadline=self._until(), background=self.background
+            )
 
     async def get(self, work_id: str) -> Answer[WorkItem]:
-        """One item."""
-        return await self.api.get(self.environment_id, work_id, deadline=self._call())
+        """Read one item."""
+        with self._call("get"):
+            return await self.api.get(self.environment_id, work_id, deadline=self._until())
 
     async def stats(self) -> Answer[QueueStats]:
-        """The API's own statistics."""
-        return await self.api.stats(self.environment_id, deadline=self._call())
+        """Read the API's own statistics."""
+        with self._call("stats"):
+            return await self.api.stats(self.environment_id, deadline=self._until())
 
-    def _call(self) -> float:
+    @contextmanager
+    def _call(self, endpoint: Endpoint) -> Iterator[None]:
+        if not self.left:
+            message = f"{self.requests} requests were not enough; what the API answers leads nowhere"
+            raise InvalidResponse(message, endpoint=endpoint)
         self.requests += 1
+        try:
+            yield
+        finally:
+            self.moved = monotonic()
+
+    def _until(self) -> float:
         return time.monotonic() + self.patience if self.deadline is None else self.deadline

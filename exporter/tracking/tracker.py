@@ -3,13 +3,15 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from math import inf
 
 import structlog
 
 from exporter.api.client import WorkAPI
-from exporter.api.errors import REASONS, APIError
+from exporter.api.errors import REASONS, APIError, TimedOut
 from exporter.tracking.ledger import Ledger
+from exporter.tracking.lookup import LeftOutError
 from exporter.tracking.observation import Labeller, Observation
 from exporter.tracking.outcomes import Outcomes, outcome_of
 from exporter.tracking.reader import Reader, TailLostError
@@ -19,10 +21,17 @@ from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.snapshot import Queue, Snapshot, Stats, queue_of, stats_of
 from exporter.tracking.source import Source
 from exporter.tracking.spans import monotonic
+from exporter.tracking.tasks import StalledError, unless_stalled
 from exporter.tracking.view import EnvironmentIdentity, EnvironmentView
 
 INTERNAL = "internal"
 """The reason of a failure that is the exporter's own fault."""
+
+STALLED_AFTER = 30.0
+"""Seconds that are granted beyond three request time-outs, for waiting one's turn."""
+
+LEFT_OUT_FOR = 3
+"""Refreshes in a row that fail because the list leaves out what the API has; then that is asked for alone."""
 
 log = structlog.get_logger()
 
@@ -58,8 +67,9 @@ class Tracker:
         self._now = now
         self._refresh: asyncio.Task[None] | None = None
         self._reading_from: Source | None = None
-        self._begun = -float("inf")
+        self._begun = self._ended = self._read_at = -inf
         self._snapshot: Snapshot | None = None
+        self._left_out: Counter[str] = Counter()
         self._up = False
         self._error: str | None = None
         self._failures = Counter(dict.fromkeys((*REASONS, INTERNAL), 0))
@@ -68,7 +78,14 @@ class Tracker:
         self._outcomes = Outcomes()
         self.traversed_at = None if record is None else self._restore(record)
         self.resync = Resync(
-            environment.id, api, self._source, self.ledger, self.labeller, settings=settings, ended=self._resync_ended
+            environment.id,
+            api,
+            self._source,
+            self.ledger,
+            self.labeller,
+            settings=settings,
+            patience=self.patience,
+            ended=self._resync_ended,
         )
         if self.traversed_at is not None and self.traversed_at <= now():
             self.resync.restore(now() - self.traversed_at)
@@ -82,6 +99,8 @@ class Tracker:
             deadline: On ``time.monotonic()``'s clock. A refresh that is not done by then goes on, and serves the next
                 scrape; but it sends nothing again. One that is joined goes by the latest deadline of those who wait.
         """
+        # However long a scraper says it waits, nothing is sent again when what is shown has gone meanwhile.
+        deadline = min(deadline, time.monotonic() + self._settings.max_staleness)
         if self._refresh is not None and not self._refresh.done():
             if self._reading_from is not None and self._reading_from.deadline is not None:
                 self._reading_from.deadline = max(deadline, self._reading_from.deadline)
@@ -95,10 +114,10 @@ class Tracker:
 
     def view(self) -> EnvironmentView:
         """What to show now."""
-        fresh = self._snapshot is not None and self._now() - self._snapshot.read_at <= self._settings.max_staleness
+        fresh = self._snapshot is not None and self._recent(self._read_at)
         return EnvironmentView(
             environment=self.environment,
-            up=self._up,
+            up=self._up and self._recent(self._ended),
             history_complete=self.ledger.complete,
             snapshot=self._snapshot if fresh else None,
             lifecycle=self.ledger.lifecycle.copy() if self.ledger.complete else None,
@@ -110,7 +129,12 @@ class Tracker:
             outcomes=self._outcomes.newest_first(),
             failing_since=self._outcomes.failing_since,
             read_at=None if self._snapshot is None else self._snapshot.read_at,
+            corrections=self.ledger.corrections,
         )
+
+    def _recent(self, moment: float) -> bool:
+        """Whether something of a moment on the clock of ``spans`` may still be shown."""
+        return monotonic() - moment <= self._settings.max_staleness
 
     def items(self) -> tuple[Observation, ...]:
         """The live items as last read, in the order of the list; made on demand, and each has its own ``read_at``."""
@@ -119,7 +143,7 @@ class Tracker:
     async def complete(self) -> None:
         """Read everything there is to read, however long it takes."""
         while True:
-            self._begun = -float("inf")
+            self._begun = -inf
             deadline = time.monotonic() + self._settings.max_staleness
             await (self.refresh(deadline) or asyncio.sleep(0))
             if not self._up or (self._snapshot is not None and self._snapshot.queue is not None):
@@ -162,11 +186,14 @@ class Tracker:
 
     async def _run(self, source: Source) -> None:
         """One refresh, with its outcome on record."""
-        start = time.monotonic()
+        start = monotonic()
         reason: str | None = None
         failed: Exception | None = None
         try:
-            await self._read(source)
+            await unless_stalled(self._read(source), lambda: source.moved, self.patience)
+        except StalledError:
+            reason, self._error = TimedOut.reason, f"nothing came back from the API for {self.patience:g} s"
+            log.warning("refresh failed", environment=self.environment.id, reason=reason, error=self._error)
         except APIError as error:
             failed = error
             reason, self._error = error.reason, str(error)
@@ -178,26 +205,27 @@ class Tracker:
         else:
             self._error = None
         finally:
-            self._duration, self._requests = time.monotonic() - start, source.requests
+            self._ended = monotonic()
+            self._duration, self._requests = self._ended - start, source.requests
         if reason is not None:
             self._failures[reason] += 1
         self._outcomes.add(outcome_of(self._now(), self._duration, self._requests, reason, failed))
         self._up = reason is None
 
     async def _read(self, source: Source) -> None:
-        read_at = self._now()
+        read_at, began = self._now(), monotonic()
         stats = asyncio.create_task(self._read_stats(source))
         try:
             if not self.ledger.complete:
                 await self._first_reading(stats, source)
-            queue = await self._read_queue(source) if self.ledger.complete else None
+            queue = await self._read_queue(source, stats) if self.ledger.complete else None
         except BaseException:
             stats.cancel()
             await asyncio.gather(stats, return_exceptions=True)
             raise
         # Whole counts are shown even where the API's statistics fail; that failure is then the refresh's.
         failure = (await asyncio.gather(stats, return_exceptions=True))[0]
-        self._snapshot = Snapshot(read_at, queue, failure if isinstance(failure, Stats) else None)
+        self._snapshot, self._read_at = Snapshot(read_at, queue, failure if isinstance(failure, Stats) else None), began
         if isinstance(failure, BaseException):
             raise failure
 
@@ -207,17 +235,33 @@ class Tracker:
         answer = await source.stats()
         return stats_of(answer.value, answer.read_at)
 
-    async def _read_queue(self, source: Source) -> Queue:
+    async def _read_queue(self, source: Source, stats: asyncio.Task[Stats | None]) -> Queue:
         if self.resync.due:
             self.resync.start()
         async with self.resync.reading:
-            try:
-                await Reader(source, self.ledger, self.labeller).read()
-            except TailLostError:
-                self.resync.start()
-                raise
+            await self._read_changes(source, stats)
             await asyncio.sleep(0)  # with a large backlog reading it in took a while, and so will summing it up
             return queue_of(self.ledger, len(self._settings.metadata_keys))
+
+    async def _read_changes(self, source: Source, stats: asyncio.Task[Stats | None]) -> None:
+        """Read what can have changed; where that is not enough, begin to read the whole list."""
+
+        async def queued() -> int | None:
+            (read,) = await asyncio.gather(stats, return_exceptions=True)
+            return read.queued if isinstance(read, Stats) else None
+
+        unlisted = [work_id for work_id, times in self._left_out.items() if times >= LEFT_OUT_FOR]
+        left_out: Collection[str] = unlisted
+        try:
+            await Reader(source, self.ledger, self.labeller, queued, unlisted=unlisted).read()
+        except TailLostError:
+            self.resync.start()
+            raise
+        except LeftOutError as error:
+            left_out = [*unlisted, *error.left_out]
+            raise
+        finally:
+            self._left_out = Counter({work_id: self._left_out[work_id] + 1 for work_id in left_out})
 
     async def _first_reading(self, stats: asyncio.Task[Stats | None], source: Source) -> None:
         """Wait for the first reading of the whole list as long as a scraper does, showing the statistics so far."""
@@ -227,17 +271,22 @@ class Tracker:
             timeout = max(0.0, (source.deadline or 0.0) - time.monotonic())
             done, waiting = await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             if stats in done and not stats.cancelled() and stats.exception() is None:
-                self._snapshot = Snapshot(self._now(), None, stats.result())
+                self._snapshot, self._read_at = Snapshot(self._now(), None, stats.result()), monotonic()
             if not done:
                 return
         await reading
+
+    @property
+    def patience(self) -> float:
+        """Seconds without any response after which whatever is under way is given up."""
+        return STALLED_AFTER + 3 * self._api.settings.request_timeout
 
     def _resync_ended(self) -> None:
         """Note when, and refresh at once if nobody waits any more for what can be shown now for the first time."""
         self.traversed_at = self._now()
         shown = self._snapshot is not None and self._snapshot.queue is not None
         if not shown and (self._refresh is None or self._refresh.done()):
-            self._begun = -float("inf")
+            self._begun = -inf
             self.refresh(time.monotonic() + self._api.settings.request_timeout)
 
     def _source(self, deadline: float | None = None) -> Source:

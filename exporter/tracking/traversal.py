@@ -1,8 +1,10 @@
 """Reading the whole list page by page in the background: the first time, and now and then to correct drift."""
 
 from exporter.tracking.history import SEGMENT_SIZE
-from exporter.tracking.ledger import Ledger, Reading, Sighting
+from exporter.tracking.ledger import Ledger
+from exporter.tracking.lookup import SAMPLE, Queued, believe_empty, prove_gone
 from exporter.tracking.observation import Labeller, observe
+from exporter.tracking.reading import Reading, Sighting
 from exporter.tracking.source import Source
 from exporter.tracking.walk import CursorLostError, Page, Walk
 
@@ -15,9 +17,17 @@ class Traversal:
 
     Each step reads a stretch that ends where a segment of the ledger ends, and counts it anew. Nothing else may change
     the ledger during a step.
+
+    Args:
+        source: The list.
+        ledger: What is known of it.
+        labeller: Turns metadata into label values.
+        queued: How many items the API's statistics count as queued.
     """
 
-    def __init__(self, source: Source, ledger: Ledger, labeller: Labeller) -> None:
+    def __init__(self, source: Source, ledger: Ledger, labeller: Labeller, queued: Queued) -> None:
+        self._source = source
+        self._queued = queued
         self._ledger = ledger
         self._labeller = labeller
         self._walk = Walk(source, ledger.traversed, self._cursors())
@@ -27,7 +37,7 @@ class Traversal:
 
         Raises:
             CursorLostError: Nothing leads on from where an earlier traversal stopped; it must start over.
-            APIError: A request failed; another traversal can go on from here.
+            APIError: A request failed, or the page is not to be believed; another traversal can go on from here.
         """
         sightings: list[Sighting] = []
         before = self._go_to_start()
@@ -41,8 +51,22 @@ class Traversal:
             raise CursorLostError(before)
         kept = [sighting for sighting in sightings if cut is None or sighting.item.id <= cut]
         ids = [sighting.item.id for sighting in kept]
-        self._ledger.traverse(Reading(before, cut, kept, ids))
+        reading = Reading(before, cut, kept, ids)
+        gone = await self._believed(reading)
+        self._ledger.traverse(reading, gone, self._source.api.clock.now())
         return cut is None
+
+    async def _believed(self, reading: Reading) -> set[str]:
+        """Return what has vanished from a stretch, unless it is not to be believed.
+
+        Raises:
+            InvalidResponse: The API has what the stretch leaves out, or counts items where the stretch shows none.
+        """
+        expected = self._ledger.expected(reading, anchors=SAMPLE)
+        gone = await prove_gone(self._source, expected.difference(reading.ids))
+        if reading.after is None and not reading.ids:
+            await believe_empty(self._queued)
+        return gone
 
     def _go_to_start(self) -> str | None:
         """Go to where the next stretch begins, and return where that is."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterable
 
-from exporter.tracking.ledger import Ledger, Reading, Sighting
+from exporter.tracking.ledger import Ledger
 from exporter.tracking.observation import Observation
+from exporter.tracking.reading import Reading, Sighting
 
 
 def work_id(number: int) -> str:

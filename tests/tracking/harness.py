@@ -78,6 +78,24 @@ class Forgetful(httpx.AsyncBaseTransport):
         return await self.inner.handle_async_request(request)
 
 
+class PassingClock(ManualClock):
+    """Time that passes for everybody, or a wall clock that is set while time stands still.
+
+    Args:
+        virtual: What ``time.monotonic()`` says; None for the machine's own, which does not follow.
+    """
+
+    def __init__(self, virtual: VirtualTime | None) -> None:
+        super().__init__()
+        self._virtual = virtual
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        super().advance(seconds)
+        if self._virtual is not None:
+            self._virtual.now += seconds
+
+
 class Watched:
     """A simulated environment and its tracker, both on the simulation's own clock.
 
@@ -98,7 +116,7 @@ class Watched:
         virtual: VirtualTime | None = None,
         **client: Any,
     ) -> None:
-        self.clock = ManualClock()
+        self.clock = PassingClock(virtual)
         self.simulation = Simulation(clock=self.clock, options=options or Options(), seed=1)
         self.id = self.simulation.create_environment("gpu-workers")
         self.settings = settings or tracking_settings(min_interval=0)

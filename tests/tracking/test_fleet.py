@@ -247,10 +247,10 @@ def test_a_defect_in_one_environment_is_told_and_leaves_the_others_alone(
     broken = next(iter(account.simulation.environments))
     read = Tracker._read_queue
 
-    async def fail(self: Tracker, source: Any) -> Any:
+    async def fail(self: Tracker, *args: Any) -> Any:
         if self.environment.id == broken:
             raise ZeroDivisionError("nobody thought of this")
-        return await read(self, source)
+        return await read(self, *args)
 
     monkeypatch.setattr(Tracker, "_read_queue", fail)
     with capture_logs() as logs:

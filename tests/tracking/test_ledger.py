@@ -3,10 +3,11 @@
 import pytest
 
 from exporter.tracking.history import SEGMENT_SIZE
-from exporter.tracking.ledger import OVERLAP, Ledger, Reading, Sighting
+from exporter.tracking.ledger import OVERLAP, Ledger
 from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.live import UNKNOWN
 from exporter.tracking.observation import Observation
+from exporter.tracking.reading import Reading, Sighting
 from tests.tracking.books import item, ledger, reading, work_id
 
 
@@ -228,7 +229,7 @@ def test_what_happens_before_the_list_is_complete_is_not_counted() -> None:
 
 def test_starting_over_before_all_is_read_forgets_the_list_but_not_what_was_counted_before() -> None:
     known = Ledger(lifecycle=Lifecycle(created=7))
-    known.traverse(reading(None, 1, [item(0, "queued"), item(1)]))
+    known.traverse(reading(None, 1, [item(0, "queued"), item(1)]), (), 1000.0)
     known.start_over()
     assert known.lifecycle.created == 7
     assert not known.live
@@ -238,7 +239,8 @@ def test_starting_over_before_all_is_read_forgets_the_list_but_not_what_was_coun
 
 def test_starting_over_after_all_was_read_forgets_nothing() -> None:
     known = ledger(200, {5})
-    known.traverse(reading(None, 99, [item(number, "active" if number == 5 else "stopped") for number in range(100)]))
+    items = [item(number, "active" if number == 5 else "stopped") for number in range(100)]
+    known.traverse(reading(None, 99, items), (), 1000.0)
     assert known.traversed == work_id(99)
     known.start_over()
     assert known.stand() is None

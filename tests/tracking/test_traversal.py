@@ -41,7 +41,7 @@ def truth(watched: Watched) -> dict[str, Any]:
 def step_by_step(watched: Watched) -> Traversal:
     """A whole reading of which the test makes the steps, with no other one under way."""
     watched.tracker.resync.start = Mock()  # type: ignore[method-assign]
-    return Traversal(watched.source(), watched.tracker.ledger, watched.tracker.labeller)
+    return watched.tracker.resync._traversal(watched.source())
 
 
 # -- the first time ---------------------------------------------------------------------------------------------------
