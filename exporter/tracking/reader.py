@@ -69,6 +69,7 @@ class Reader:
         self._first_page_wanted = asyncio.Lock()
         self._readings: list[Reading] = []
         self._alone = Lookup()
+        self._gone: set[str] = set()
         self._emptied = False
 
     async def read(self) -> None:
@@ -117,6 +118,7 @@ class Reader:
         later = await self._ask(alone, sorted(unread), left_out)
         if alone.gone:
             await self._source.list(None)  # an environment that has gone knows none of its items either
+            self._gone |= alone.gone
         if not later and any(reading.after is None and not reading.ids for reading in readings):
             await believe_empty(self._queued)
         single = [Sighting(self._observe(answer.value, answer.read_at), UNKNOWN) for answer in alone.found.values()]
@@ -247,7 +249,7 @@ class Reader:
                 kept = [sighting for sighting in reading.sightings if sighting.item.id <= through]
                 reading = Reading(after, through, kept, [sighting.item.id for sighting in kept])
             expected = self._ledger.expected(reading, anchors=SAMPLE)
-            gone = await prove_gone(self._source, expected.difference(reading.ids, self._unlisted))
+            gone = await prove_gone(self._source, expected.difference(reading.ids, self._unlisted, self._gone))
             self._ledger.recount(reading, gone)
             return
         raise TailLostError(f"the list around {work_id} cannot be found; it is read again as a whole", endpoint="list")

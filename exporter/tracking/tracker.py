@@ -77,6 +77,7 @@ class Tracker:
         self._requests: int | None = None
         self._outcomes = Outcomes()
         self.traversed_at = None if record is None else self._restore(record)
+        self._corrected = self.ledger.corrections
         self.resync = Resync(
             environment.id,
             api,
@@ -207,6 +208,7 @@ class Tracker:
         finally:
             self._ended = monotonic()
             self._duration, self._requests = self._ended - start, source.requests
+        self._report_corrections()
         if reason is not None:
             self._failures[reason] += 1
         self._outcomes.add(outcome_of(self._now(), self._duration, self._requests, reason, failed))
@@ -284,10 +286,18 @@ class Tracker:
     def _resync_ended(self) -> None:
         """Note when, and refresh at once if nobody waits any more for what can be shown now for the first time."""
         self.traversed_at = self._now()
+        self._report_corrections()
         shown = self._snapshot is not None and self._snapshot.queue is not None
         if not shown and (self._refresh is None or self._refresh.done()):
             self._begun = -inf
             self.refresh(time.monotonic() + self._api.settings.request_timeout)
+
+    def _report_corrections(self) -> None:
+        """Log what has been put right since the last time."""
+        fresh = self.ledger.corrections - self._corrected
+        self._corrected = self.ledger.corrections
+        if fresh > 0:
+            log.warning("counts were wrong and have been corrected", environment=self.environment.id, corrections=fresh)
 
     def _source(self, deadline: float | None = None) -> Source:
         """Return the environment's list, with a deadline, or as it is read in the background."""

@@ -108,7 +108,7 @@ def test_doubt_survives(watched: Watched) -> None:
     """The end was deleted, and the segment could not be counted anew before the exporter stopped."""
     read(watched, live_every=1000)
     watched.simulation.delete_work(watched.id, watched.simulation.work_ids(watched.id)[-1])
-    watched.simulation.faults.add(Status(status=403, endpoint="list", skip=1))
+    watched.simulation.faults.add(Status(status=403, endpoint="list", skip=2))
     assert not watched.refresh().up
     assert watched.tracker.ledger.doubtful
     watched.simulation.faults.clear()

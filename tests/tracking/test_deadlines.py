@@ -4,7 +4,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from exporter.api.errors import TimedOut
 from exporter.simulator import Latency, Status
+from exporter.tracking import spans
 from tests.tracking.conftest import Watch
 from tests.tracking.harness import Watched
 from tests.tracking.virtual_time import VirtualTime
@@ -79,3 +83,126 @@ def test_a_reading_in_the_background_sends_again_whatever_the_deadline(watch: Wa
     watched.simulation.faults.add(Status(status=503, endpoint="list", skip=1, count=1))
     refresh(watched, 60.0)
     assert watched.tracker.view().history_complete
+
+
+# -- what never ends --------------------------------------------------------------------------------------------------
+
+
+def test_a_refresh_that_hangs_is_given_up_and_leaves_no_task_behind(
+    watched: Watched, virtual_time: VirtualTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(150):
+        watched.simulation.create_work(watched.id)
+    watched.queue()
+
+    async def hang(*_: object, **__: object) -> None:
+        await asyncio.sleep(1e9)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watched.api, "list", hang)
+        start = virtual_time.now
+        refresh(watched, 10.0)
+        assert virtual_time.now - start == pytest.approx(watched.tracker.patience, abs=1)
+        view = watched.tracker.view()
+        assert view.failures["timeout"] == 1
+        assert "nothing came back" in (view.error or "")
+
+        async def tasks() -> int:
+            return len(asyncio.all_tasks())
+
+        assert watched.run(tasks()) == 1
+    assert watched.refresh().up
+
+
+def test_a_whole_reading_that_hangs_is_given_up(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched.queue()
+
+    async def hang(*_: object, **__: object) -> None:
+        await asyncio.sleep(1e9)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watched.api, "list", hang)
+        with pytest.raises(TimedOut, match="nothing came back"):
+            watched.traverse()
+    assert watched.refresh().up
+
+
+def test_an_environment_is_down_while_no_refresh_ends(
+    watched: Watched, virtual_time: VirtualTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.queue()
+    assert watched.tracker.view().up
+
+    async def hang(*_: object, **__: object) -> None:
+        await asyncio.sleep(1e9)
+
+    async def scrape() -> None:
+        task = watched.tracker.refresh(virtual_time.now + 10)
+        assert task is not None
+        await asyncio.sleep(59)
+        assert watched.tracker.view().up
+        await asyncio.sleep(2)
+        assert not watched.tracker.view().up
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    monkeypatch.setattr(watched.api, "stats", hang)
+    monkeypatch.setattr("exporter.tracking.tracker.STALLED_AFTER", 1e6)
+    watched.run(scrape())
+
+
+def test_a_failed_refresh_leaves_no_task_behind(watched: Watched) -> None:
+    for number in range(2000):
+        watched.simulation.create_work(watched.id, state="active" if number % 150 < 2 else "stopped")
+    watched.queue()
+    watched.simulation.faults.add(Status(status=401, endpoint="list", skip=3, count=1))
+    watched.simulation.faults.add(Latency(seconds=5, endpoint="stats"))
+
+    async def tasks() -> int:
+        return len(asyncio.all_tasks() - {asyncio.current_task()})
+
+    for _ in range(3):
+        watched.refresh()
+        watched.run(asyncio.sleep(6))
+        assert watched.run(tasks()) == 0
+
+
+# -- clocks that are set ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_data_are_shown_for_as_long_as_they_would_be_if_nobody_had_set_the_clock(watched: Watched, hours: int) -> None:
+    watched.queue()
+    watched.clock.set(watched.clock.now() + 3600 * hours)
+    assert watched.tracker.view().snapshot is not None
+    watched.clock.advance(59)
+    assert watched.tracker.view().snapshot is not None
+    watched.clock.advance(2)
+    assert watched.tracker.view().snapshot is None
+
+
+@pytest.mark.parametrize("days", [-30, 30])
+def test_the_whole_list_is_read_again_when_it_would_be_if_nobody_had_set_the_clock(watched: Watched, days: int) -> None:
+    watched.queue()
+    watched.clock.set(watched.clock.now() + 86_400 * days)
+    assert not watched.tracker.resync.due
+    watched.clock.advance(86_000)
+    assert not watched.tracker.resync.due
+    watched.clock.advance(500)
+    assert watched.tracker.resync.due
+
+
+def test_a_suspended_machine_has_old_data(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Linux ``time.monotonic()`` stands still meanwhile."""
+    watched.queue()
+    assert watched.tracker.view().snapshot is not None
+    monkeypatch.setattr(spans, "_suspended", lambda: spans._BEFORE + 3600.0)
+    assert watched.tracker.view().snapshot is None
+    assert not watched.tracker.view().up
+
+
+def test_a_checkpoint_from_the_future_makes_the_whole_list_due(watched: Watched) -> None:
+    watched.queue()
+    watched.clock.set(watched.clock.now() - 86_400 * 365)
+    watched.restart()
+    assert watched.tracker.resync.due

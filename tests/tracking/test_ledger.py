@@ -96,11 +96,35 @@ def test_new_items_beyond_the_end_that_a_window_saw_are_counted_once() -> None:
     assert stopped(known) == 1298
 
 
-def test_a_live_item_missing_from_a_page_that_covers_its_place_has_vanished() -> None:
-    known = ledger(200, {40, 41, 60})
-    known.refresh([reading(39, 99, [item(40, "active"), item(60, "active")])], (), ())
-    assert numbers(known) == [40, 60]
-    assert known.lifecycle.vanished == 1
+def test_a_live_item_missing_from_a_page_that_covers_its_place_is_expected_there_and_stays() -> None:
+    known = ledger(200, {40, 41, 60, 150})
+    page = reading(39, 99, [item(40, "active"), item(60, "active")])
+    assert known.expected(page) == {work_id(40), work_id(41), work_id(60)}
+    known.refresh([page], (), ())
+    assert numbers(known) == [40, 41, 60, 150]
+    assert known.lifecycle.vanished == 0
+
+
+def test_the_last_ids_of_the_list_are_expected_live_or_not() -> None:
+    known = ledger(30, {25})
+    assert known.expected(reading(26, None, [])) == {work_id(number) for number in (27, 28, 29)}
+
+
+def test_what_is_read_again_is_expected_to_show_some_ends_of_segments() -> None:
+    known = ledger(900)
+    ends = {work_id(number) for number in range(99, 900, 100)}
+    expected = known.expected(reading(None, 799, []), anchors=3)
+    assert len(expected) == 3
+    assert expected <= ends
+
+
+def test_what_the_list_leaves_out_is_expected_again_when_a_page_has_shown_it() -> None:
+    known = ledger(200, {40})
+    page = reading(39, 99, [item(40, "active")])
+    known.unlist([work_id(40)])
+    assert not known.expected(page)
+    known.refresh([page], (), ())
+    assert known.expected(page) == {work_id(40)}
 
 
 def test_a_live_item_beyond_the_page_has_not_vanished() -> None:
@@ -112,7 +136,7 @@ def test_a_live_item_beyond_the_page_has_not_vanished() -> None:
 
 def test_an_item_that_one_page_shows_and_another_does_not_has_not_vanished() -> None:
     known = ledger(200, {40})
-    known.refresh([reading(30, 99, []), reading(39, 99, [item(40, "active")])], (), ())
+    known.refresh([reading(30, 99, []), reading(39, 99, [item(40, "active")])], (), [work_id(40)])
     assert numbers(known) == [40]
     assert known.lifecycle.vanished == 0
     assert not known.doubtful
@@ -188,7 +212,7 @@ def test_a_stopped_item_that_has_gone_from_the_end_makes_its_segment_doubtful() 
 
 def test_a_live_item_that_has_gone_from_the_end_leaves_no_doubt() -> None:
     known = ledger(30, {25})
-    known.refresh([reading(19, None, map(item, [*range(20, 25), *range(26, 30)]))], (), ())
+    known.refresh([reading(19, None, map(item, [*range(20, 25), *range(26, 30)]))], (), [work_id(25)])
     assert not known.doubtful
     assert known.lifecycle.vanished == 1
 
