@@ -123,7 +123,7 @@ def test_numbers_stay_true_and_nothing_grows(account: Account) -> None:
             gc.collect()
             # What the simulation itself remembers grows with its history, and is not counted.
             footprint.append(
-                sum(1 for each in gc.get_objects() if type(each).__module__.startswith("exporter.tracking"))
+                sum(1 for each in gc.get_objects() if str(type(each).__module__).startswith("exporter.tracking"))
             )
             tasks.append(account.run(tasks_alive()))
         if scrape % 300 == 299:
