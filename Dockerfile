@@ -20,12 +20,15 @@ RUN python -m pip --python /opt/venv/bin/python install --no-cache-dir --only-bi
 COPY exporter /app/exporter
 ARG REVISION=unknown
 RUN printf '%s\n' "$REVISION" > /app/exporter/revision.txt && python -m compileall -q /app
+# Where a checkpoint may be kept: a volume mounted there takes over its owner.
+RUN python -c "import os; os.mkdir('/state')"
 
 FROM ${BASE}
 RUN python -m pip uninstall --yes --root-user-action=ignore pip
 COPY LICENSE /app/
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
+COPY --from=build --chown=10001:10001 /state /var/lib/qoder-work-exporter
 ENV PATH="/opt/venv/bin:$PATH" \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1

@@ -1,23 +1,19 @@
-"""What the tests of installations share: free ports, and waiting for a process to get somewhere."""
+"""Waiting for something that a running process brings about."""
 
-import socket
 import subprocess
-import time
 from collections.abc import Callable
 
-PATIENCE = 120
+from tests.support import waiting
+from tests.support.waiting import PATIENCE, free_port
 
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+__all__ = ["PATIENCE", "free_port", "until"]
 
 
 def until(process: "subprocess.Popen[str]", condition: Callable[[], bool], what: str) -> None:
-    """Wait for something that takes a moment while a process runs."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
+    """Wait for a condition, but not for a process that has ended."""
+
+    def holds() -> bool:
         assert process.poll() is None, f"it ended with {process.returncode} before there was {what}"
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.1)
+        return condition()
+
+    waiting.until(holds, what)

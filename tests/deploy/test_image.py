@@ -22,12 +22,11 @@ import pytest
 
 from exporter.simulator import DEFAULT_TOKEN, Simulation, SimulatorThread
 from tests.deploy.base_image import make_base
-from tests.deploy.running import free_port, until
+from tests.deploy.running import PATIENCE, free_port, until
 
 ROOT = Path(__file__).parents[2]
 BASE = "docker.io/library/python:3.13-slim"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
-PATIENCE = 120
 
 pytestmark = [
     pytest.mark.program("buildah", "unshare"),
@@ -205,6 +204,11 @@ def test_nothing_in_it_may_be_written(image: Image) -> None:
     status, output = output_of(image, ["python", "-c", attempt])
     assert status == 1
     assert "Read-only file system" in output
+
+
+def test_a_volume_for_the_checkpoint_belongs_to_its_user(image: Image) -> None:
+    found = (image.root / "var/lib/qoder-work-exporter").stat()
+    assert f"{found.st_uid}:{found.st_gid}" == image.config["User"]
 
 
 def test_it_can_install_nothing(image: Image) -> None:

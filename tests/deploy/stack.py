@@ -1,0 +1,84 @@
+"""The compose stack without containers: run inside a `sandbox`, it starts what the file says and asks each for numbers.
+
+It takes the services as JSON on its command line, and prints what it found as JSON.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from tests.support.waiting import eventually
+
+PROVISIONED = Path("/etc/grafana/provisioning")
+EXPORTER, PROMETHEUS, ALERTMANAGER = "http://exporter:10190", "http://prometheus:9090", "http://alertmanager:9093"
+
+
+def value_of(url: str, query: str) -> float | None:
+    """The one value of a query, or None as long as there is none."""
+    with contextlib.suppress(httpx.TransportError):
+        answer = httpx.get(f"{url}/api/v1/query", params={"query": query})
+        if answer.is_success and (result := answer.json()["data"]["result"]):
+            return float(result[0]["value"][1])
+    return None
+
+
+def get(url: str) -> Any:
+    """What is found at an address, or None as long as nobody answers."""
+    with contextlib.suppress(httpx.TransportError):
+        answer = httpx.get(url)
+        return answer.json() if answer.is_success else None
+    return None
+
+
+def active_alertmanagers() -> list[str] | None:
+    """Those that Prometheus sends alerts to, once there are some."""
+    found = get(f"{PROMETHEUS}/api/v1/alertmanagers") or {"data": {"activeAlertmanagers": []}}
+    return [manager["url"] for manager in found["data"]["activeAlertmanagers"]] or None
+
+
+def look() -> dict[str, Any]:
+    """What a user would see."""
+    (source,) = yaml.safe_load((PROVISIONED / "datasources" / "prometheus.yml").read_text())["datasources"]
+    (provider,) = yaml.safe_load((PROVISIONED / "dashboards" / "qoder-work.yml").read_text())["providers"]
+    boards = Path(provider["options"]["path"]).glob("*.json")
+    return {
+        "items": eventually(lambda: value_of(source["url"], "sum(qoder_work_items)"), "items, asked as Grafana does"),
+        "up": eventually(lambda: value_of(PROMETHEUS, 'up{job="qoder-work"}'), "the exporter to be scraped"),
+        "rules": [
+            rule["name"]
+            for group in get(f"{PROMETHEUS}/api/v1/rules")["data"]["groups"]
+            for rule in group["rules"]
+            if rule["type"] == "alerting"
+        ],
+        "alertmanagers": eventually(active_alertmanagers, "Prometheus to know Alertmanager"),
+        "alertmanager": eventually(lambda: get(f"{ALERTMANAGER}/api/v2/status"), "Alertmanager")["cluster"]["status"],
+        "dashboards": sorted(json.loads(board.read_text())["uid"] for board in boards),
+    }
+
+
+def main(services: dict[str, dict[str, Any]]) -> None:
+    """Run the services, and print what there is to see."""
+    with contextlib.ExitStack() as stack:
+        for name, service in services.items():
+            log = stack.enter_context(Path(f"/tmp/{name}.log").open("w"))
+            process = stack.enter_context(
+                subprocess.Popen(service["command"], stdout=log, stderr=log, env=os.environ | service["environment"])
+            )
+            stack.callback(process.terminate)
+        try:
+            print(json.dumps(look()))
+        except AssertionError:
+            for log_file in sorted(Path("/tmp").glob("*.log")):
+                print(log_file.name, log_file.read_text()[-3000:], file=sys.stderr)
+            raise
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))
