@@ -42,7 +42,7 @@ class Reloadable:
             except ConfigError as error:
                 problems = [str(problem) for problem in error.problems]
                 log.error("configuration not loaded; the old one stays", problems=problems)  # noqa: TRY400 - said in full
-                self.loaded = replace(self.loaded, successful=False)
+                self.loaded = replace(self.loaded, successful=False, problems=tuple(problems))
                 return problems
             if config != self._config:
                 await self._take_over(config)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from exporter.api.client import ClientSettings
 from exporter.api.token import EnvironmentToken, FileToken, TokenSource
-from exporter.config import Account, Config, Discovery, Histograms
+from exporter.config import Account, Config, Discovery, Histograms, describe
 from exporter.metrics.families import Reload
 from exporter.tracking.fleet import Fleet
 from exporter.tracking.record import EnvironmentRecord
@@ -73,6 +73,7 @@ def web_settings(config: Config, telemetry_path: str) -> WebSettings:
         probe_any=config.probe.allow_any,
         session_link=config.links.session,
         histograms=histograms(config.metrics.histograms),
+        configuration=describe(config),
     )
 
 

@@ -1,5 +1,6 @@
 """The configuration: its types, and how it is read from a YAML file and the environment variables."""
 
+from exporter.config.describe import describe
 from exporter.config.duration import Duration
 from exporter.config.load import load
 from exporter.config.model import (
@@ -32,5 +33,6 @@ __all__ = [
     "Probe",
     "Problem",
     "Scrape",
+    "describe",
     "load",
 ]

@@ -45,10 +45,12 @@ class Reload:
     Attributes:
         successful: Whether that went well.
         succeeded_at: Unix time of the last time it did.
+        problems: Why it did not, one line per problem.
     """
 
     successful: bool
     succeeded_at: float
+    problems: tuple[str, ...] = ()
 
 
 class Families:
@@ -128,6 +130,13 @@ def families(view: FleetView, reload: Reload | None = None, loop_lag: float | No
     if reload is not None:
         out.add(table.RELOAD_SUCCESSFUL, (), reload.successful)
         out.add(table.RELOAD_TIMESTAMP, (), reload.succeeded_at)
+    return out
+
+
+def environment_families(view: EnvironmentView, metadata_keys: Sequence[str]) -> Families:
+    """The families of one environment alone, without its account's and the exporter's own."""
+    out = Families([label_name(key) for key in metadata_keys])
+    _environment(out, view)
     return out
 
 

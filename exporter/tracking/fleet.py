@@ -10,13 +10,14 @@ import httpx
 import structlog
 
 from exporter.api.client import WorkAPI
+from exporter.tracking.ad_hoc import AdHoc
 from exporter.tracking.checkpoint import Checkpoint
 from exporter.tracking.discovery import Discovery
 from exporter.tracking.observation import Observation
 from exporter.tracking.record import EnvironmentRecord, copied
 from exporter.tracking.settings import AccountSettings, TrackingSettings
 from exporter.tracking.tracker import Tracker
-from exporter.tracking.view import AccountView, EnvironmentIdentity, FleetView
+from exporter.tracking.view import AccountView, EnvironmentIdentity, EnvironmentView, FleetView
 
 log = structlog.get_logger()
 
@@ -43,6 +44,7 @@ class Account:
         self._checkpoint = checkpoint
         self._now = now
         self._closing: set[asyncio.Task[None]] = set()
+        self.ad_hoc = AdHoc(settings.name, self._tracker)
 
     def view(self) -> AccountView:
         """What to show of the account itself."""
@@ -60,6 +62,7 @@ class Account:
     async def close(self) -> None:
         """Stop everything under way, and close the connections."""
         await self.discovery.close()
+        await self.ad_hoc.close()
         await asyncio.gather(*(tracker.close() for tracker in self.trackers.values()), *self._closing)
         await self.api.close()
 
@@ -178,6 +181,20 @@ class Fleet:
             accounts=tuple(account.view() for account in self._accounts),
             metadata_keys=self._tracking.metadata_keys,
         )
+
+    async def probe(self, environment_id: str, deadline: float, account: str | None = None) -> EnvironmentView | None:
+        """Refresh and show an environment that is not watched; it is not part of any view.
+
+        Args:
+            environment_id: Its ID.
+            deadline: On ``time.monotonic()``'s clock.
+            account: The account to read it with; None for the only one.
+
+        Returns:
+            The environment, or None if it is not clear which account can read it.
+        """
+        found = [each for each in self._accounts if account in (None, each.settings.name)]
+        return await found[0].ad_hoc.collect(environment_id, deadline) if len(found) == 1 else None
 
     def items(self, environment: EnvironmentIdentity) -> tuple[Observation, ...]:
         """The live items of an environment as last read, in the order of its list; none where it is not watched."""

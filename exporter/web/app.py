@@ -9,25 +9,19 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.metrics.exposition import encode
 from exporter.metrics.families import Reload
-from exporter.web import deadline, status
+from exporter.web import deadline, json_api, probe, status
+from exporter.web.current import Current
 from exporter.web.fleet import Fleet
 
 HEALTHY, READY, RELOAD = "/-/healthy", "/-/ready", "/-/reload"
 
 _COMPRESSION_LEVEL = 4
 """Exposition text shrinks to a tenth at any level; the higher ones only cost a busy scrape more time."""
-
-_PAGE_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +36,7 @@ class WebSettings:
         session_link: The address of a session's page, with ``{session_id}`` for its ID; None for no links.
         histograms: The upper bounds of the buckets to expose, by the name of the metric; None leaves the histogram out.
             Histograms that are not named are exposed whole.
+        configuration: The configuration in force, fit for everybody's eyes.
     """
 
     telemetry_path: str
@@ -50,6 +45,7 @@ class WebSettings:
     probe_any: bool
     session_link: str | None
     histograms: Mapping[str, tuple[float, ...] | None]
+    configuration: str
 
 
 def check_telemetry_path(path: str) -> str:
@@ -105,12 +101,15 @@ class Unchanging(Generic[AnyFleet]):
 def create_app(exporter: Exporter) -> Starlette:
     """Make the application that shows a fleet."""
     pages = _Pages(exporter)
+    current = Current(exporter)
     routes = [
         Route(exporter.settings.telemetry_path, pages.metrics),
         Route(HEALTHY, pages.healthy),
         Route(READY, pages.ready),
         Route(RELOAD, pages.reload, methods=["POST"]),
-        Route("/", pages.status),  # the metrics win where they are to be served here
+        *probe.routes(exporter),
+        *json_api.routes(current),
+        *status.routes(current, exporter),  # the metrics win where they are to be served at /
     ]
     return Starlette(
         routes=routes,
@@ -149,11 +148,6 @@ class _Pages:
         if errors := await self.exporter.reload():
             return PlainTextResponse("".join(f"{error}\n" for error in errors), status_code=500)
         return PlainTextResponse("Loaded.\n")
-
-    async def status(self, _request: Request) -> Response:
-        fleet, settings = self.exporter.fleet, self.exporter.settings
-        page = status.render(fleet.view(), telemetry_path=settings.telemetry_path, ready=fleet.ready)
-        return HTMLResponse(page, headers=_PAGE_HEADERS)
 
     async def not_found(self, _request: Request, _error: Exception) -> Response:
         text = f"Not found. The metrics are at {self.exporter.settings.telemetry_path}.\n"

@@ -1,17 +1,31 @@
-"""The status page: what is watched, and how fresh it is."""
+"""The status pages: what is watched, what is stuck and since when, and how fresh all of it is. They run no script."""
 
-import time
-from collections import Counter
-from dataclasses import dataclass
+import base64
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import jinja2
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
-from exporter import __version__
-from exporter.tracking.observation import STATES, STOPPED
-from exporter.tracking.snapshot import Snapshot
-from exporter.tracking.view import EnvironmentView, FleetView
+from exporter import advice
+from exporter.web import schema
+from exporter.web.current import Current, Overview
+from exporter.web.report import LIVE_STATES, PER_KIND
+from exporter.web.selection import SEVERITIES, SORTS, BadSelection, ItemSelection, Selection
+from exporter.web.severity import spoken
+from exporter.web.target import TargetError
 
-LIVE_STATES = tuple(state for state in STATES if state != STOPPED)
+if TYPE_CHECKING:
+    from exporter.web.app import Exporter
+
+_UNKNOWN = "\N{EN DASH}"
+_BAR_STEPS = 20
+_FAILURES = 20
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("exporter.web"),
@@ -22,80 +36,123 @@ _TEMPLATES = jinja2.Environment(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One environment's line.
-
-    Attributes:
-        id: Its ID.
-        name: Its display name.
-        account: The account it is read with.
-        refresh: How its newest refresh went: ``succeeded``, ``failed`` or ``none yet``.
-        error: What the newest failure was; empty without one.
-        history: How far the reading of its whole list has come.
-        counts: Items in each of the live states, empty without data.
-        age: How old the data shown are, as text; empty without data.
-    """
-
-    id: str
-    name: str
-    account: str
-    refresh: str
-    error: str
-    history: str
-    counts: tuple[int, ...]
-    age: str
+def _duration(seconds: float | None) -> str:
+    return (
+        _UNKNOWN if seconds is None else spoken(seconds) if seconds >= 1 or seconds == 0 else f"{seconds * 1000:.0f} ms"
+    )
 
 
-def render(view: FleetView, *, telemetry_path: str, ready: bool, now: float | None = None) -> str:
-    """Write the page.
+def _time(moment: datetime | None) -> str:
+    return _UNKNOWN if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+_TEMPLATES.filters |= {"duration": _duration, "time": _time}
+_TEMPLATES.globals |= {"advice_of": advice.of_state, "states": LIVE_STATES}
+
+_STYLE = _TEMPLATES.get_template("style.css").render()
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_TEMPLATES.globals["style"] = Markup(_STYLE)  # noqa: S704 - our own
+
+HEADERS: Mapping[str, str] = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+"""Nothing is loaded, run, framed or kept; the one style sheet is named by its hash."""
+
+
+def routes(current: Current, exporter: "Exporter") -> list[Route]:
+    """Where the pages are served."""
+
+    async def overview(request: Request) -> Response:
+        problem = ""
+        try:
+            selection = Selection.parse(request.query_params)
+        except BadSelection as error:
+            selection, problem = Selection(), str(error)
+        text = render_overview(await current.overview(selection), selection, exporter, problem=problem)
+        return HTMLResponse(text, 400 if problem else 200, HEADERS)
+
+    async def environment(request: Request) -> Response:
+        try:
+            selection, view = ItemSelection.parse(request.query_params), Selection.parse(request.query_params)
+            report = await current.environment(request.path_params["target"], selection)
+        except BadSelection as error:
+            return HTMLResponse(render_problem(str(error)), 400, HEADERS)
+        except TargetError as error:
+            return HTMLResponse(render_problem(str(error)), error.status, HEADERS)
+        return HTMLResponse(render_environment(report, selection, refresh=view.refresh), headers=HEADERS)
+
+    return [Route("/", overview), Route("/environments/{target:path}", environment)]
+
+
+def render_overview(overview: Overview, selection: Selection, exporter: "Exporter", *, problem: str = "") -> str:
+    """Write the page of the whole fleet.
 
     Args:
-        view: What to show.
-        telemetry_path: Where the metrics are.
-        ready: Whether it is known what is to be watched.
-        now: Unix time; the machine's clock if None.
+        overview: What to show.
+        selection: What was asked for.
+        exporter: The exporter, for its configuration.
+        problem: What was wrong with the request.
     """
-    now = time.time() if now is None else now
+    fleet = overview.fleet
     return _TEMPLATES.get_template("status.html").render(
-        version=__version__,
-        metrics=telemetry_path.removeprefix("/"),  # relative, so that the link holds behind a proxy's prefix
-        ready=ready,
-        accounts=view.accounts,
-        states=LIVE_STATES,
-        rows=sorted((_row(environment, now) for environment in view.environments), key=_worst_first),
+        root="",
+        fleet=fleet,
+        refresh=selection.refresh,
+        selection=selection,
+        problem=problem,
+        sorts=SORTS,
+        severities=SEVERITIES,
+        worst_items=overview.worst_items,
+        per_kind=PER_KIND,
+        failures=_failures(fleet),
+        bars=_bars(fleet.environments),
+        configuration=exporter.settings.configuration,
+        metrics=exporter.settings.telemetry_path.removeprefix("/"),  # relative: it holds behind a proxy's prefix
     )
 
 
-def age_text(seconds: float) -> str:
-    """An age as people say it, by its largest unit: ``42 s``, ``3 min``, ``5 h``, ``2 d``; never negative."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"
-
-
-def _row(view: EnvironmentView, now: float) -> Row:
-    return Row(
-        id=view.environment.id,
-        name=view.environment.name,
-        account=view.environment.account,
-        refresh="succeeded" if view.up else "failed" if view.error else "none yet",
-        error=view.error or "",
-        history="complete" if view.history_complete else view.progress or "incomplete",
-        counts=_live_counts(view.snapshot),
-        age=age_text(now - view.snapshot.read_at) if view.snapshot else "",
+def render_environment(report: schema.EnvironmentItems, selection: ItemSelection, *, refresh: int) -> str:
+    """Write the page of one environment and its live items."""
+    environment = report.environment
+    return _TEMPLATES.get_template("environment.html").render(
+        root="../",
+        report=report,
+        environment=environment,
+        fleet=report,
+        selection=selection,
+        refresh=refresh,
+        bars=_bars([environment]),
     )
 
 
-def _live_counts(snapshot: Snapshot | None) -> tuple[int, ...]:
-    if snapshot is None or snapshot.queue is None:
-        return ()
-    counts = Counter[str]()
-    for (state, _), count in snapshot.queue.counts.items():
-        counts[state] += count
-    return tuple(counts[state] for state in LIVE_STATES)
+def render_problem(problem: str) -> str:
+    """Write the page that says what is wrong with a request."""
+    return _TEMPLATES.get_template("problem.html").render(root="../", refresh=0, problem=problem)
 
 
-def _worst_first(row: Row) -> tuple[bool, bool, str, str]:
-    return row.refresh == "succeeded", row.history == "complete", row.name.casefold(), row.id
+def _failures(fleet: schema.Fleet) -> list[tuple[schema.Environment, schema.Refresh]]:
+    """The last failure of each environment shown, newest first."""
+    found = [(each, each.last_failure) for each in fleet.environments if each.last_failure is not None]
+    return sorted(found, key=lambda pair: pair[1].at, reverse=True)[:_FAILURES]
+
+
+def _bars(environments: list[schema.Environment]) -> Mapping[tuple[str, str, str], int]:
+    """The length of the bar of every count, in steps of a twentieth of the largest count shown of that state."""
+    largest = {
+        state: max((each.items.get(state, 0) for each in environments if each.items is not None), default=0)
+        for state in LIVE_STATES
+    }
+    return {
+        (each.account, each.id, state): -(-_BAR_STEPS * each.items.get(state, 0) // largest[state])
+        for each in environments
+        if each.items is not None
+        for state in LIVE_STATES
+        if largest[state]
+    }

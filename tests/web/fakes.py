@@ -6,6 +6,7 @@ from dataclasses import replace
 from exporter.api.errors import REASONS
 from exporter.api.requests import RequestCounts
 from exporter.histogram import Histogram
+from exporter.tracking.observation import Observation
 from exporter.tracking.snapshot import Queue, Snapshot
 from exporter.tracking.view import AccountView, EnvironmentIdentity, EnvironmentView, FleetView
 
@@ -17,13 +18,17 @@ class FakeFleet:
         self.ready = True
         self.shown = shown
         self.budgets: list[float] = []
+        self.collected: list[EnvironmentIdentity | None] = []
+        self.live: dict[str, tuple[Observation, ...]] = {}
+        self.others: dict[str, EnvironmentView] = {}
         self.entered = asyncio.Event()
         self.released = asyncio.Event()
         self.released.set()
 
-    async def collect(self, deadline: float) -> FleetView:
+    async def collect(self, deadline: float, only: EnvironmentIdentity | None = None) -> FleetView:
         loop = asyncio.get_running_loop()
         self.budgets.append(deadline - loop.time())
+        self.collected.append(only)
         self.entered.set()
         try:
             async with asyncio.timeout_at(deadline):
@@ -31,6 +36,12 @@ class FakeFleet:
         except TimeoutError:
             pass
         return self.shown
+
+    async def probe(self, environment_id: str, deadline: float, account: str | None = None) -> EnvironmentView | None:
+        return self.others.get(environment_id)
+
+    def items(self, environment: EnvironmentIdentity) -> tuple[Observation, ...]:
+        return self.live.get(environment.id, ())
 
     def view(self) -> FleetView:
         return self.shown

@@ -1,19 +1,28 @@
-"""The status page."""
+"""The status pages."""
 
+import asyncio
+import base64
+import hashlib
 import re
+import time
+from collections.abc import Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import quote
 
 import httpx
+import msgspec
 import pytest
 
 from exporter import __version__
-from exporter.tracking.view import FleetView
+from exporter.metrics.families import Reload
+from exporter.tracking.observation import Observation
+from exporter.tracking.view import EnvironmentView, FleetView
 from exporter.web.app import Unchanging, create_app
-from exporter.web.status import age_text, render
 from tests.support.settings import web_settings
-from tests.web.fakes import FakeFleet, environment, fleet, snapshot
-
-NOW = 1_800_000_000.0
+from tests.web.fakes import FakeFleet, environment, fleet
+from tests.web.reports import NOW, Live, failed, item, snapshot_of, succeeded
 
 
 class Page(HTMLParser):
@@ -25,12 +34,15 @@ class Page(HTMLParser):
         self.links: list[str] = []
         self.tags: list[str] = []
         self.open: list[str] = []
+        self.ids: set[str] = set()
+        self.html = html
         self.feed(html)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        if tag not in {"meta", "link", "br"}:
+        self.ids |= {value for name, value in attrs if name == "id" and value}
+        if tag not in {"meta", "link", "br", "input"}:
             self.open.append(tag)
         self.links += [value or "" for name, value in attrs if tag == "a" and name == "href"]
 
@@ -46,88 +58,220 @@ class Page(HTMLParser):
         return " ".join(self.words)
 
 
-def page(view: FleetView, *, ready: bool = True) -> Page:
-    parsed = Page(render(view, telemetry_path="/metrics", ready=ready, now=NOW))
+def page(view: FleetView, live: Live | None = None, query: str = "", **settings: Any) -> Page:
+    """The status page of a view, as a client gets it."""
+    return asyncio.run(_fetch(view, live or {}, f"/{query}", **settings))[0]
+
+
+def environment_page(view: FleetView, live: Live, path: str) -> tuple[Page, httpx.Response]:
+    """An environment's page, as a client gets it."""
+    return asyncio.run(_fetch(view, live, f"/environments/{path}"))
+
+
+async def _fetch(
+    view: FleetView, live: Live, path: str, *, ready: bool = True, reload: Reload | None = None, **settings: Any
+) -> tuple[Page, httpx.Response]:
+    shown = FakeFleet(view)
+    shown.live, shown.ready = dict(live), ready
+    transport = httpx.ASGITransport(create_app(Unchanging(shown, web_settings(**settings), reload)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+        answer = await client.get(path)
+    parsed = Page(answer.text)
     assert parsed.open == []
-    return parsed
+    return parsed, answer
 
 
-def test_it_links_to_the_metrics_and_names_the_version() -> None:
-    shown = page(fleet())
-    assert shown.links == ["metrics", "-/healthy", "-/ready"]
-    assert f"Version {__version__}." in shown.text
+def reading(name: str, items: Sequence[Observation] = (), **changes: object) -> EnvironmentView:
+    """An environment whose items have just been read."""
+    now = time.time()
+    items = [msgspec.structs.replace(each, read_at=each.read_at) for each in items]
+    shown = replace(snapshot_of(items), read_at=now)
+    return environment(name, **({"snapshot": shown, "read_at": now, "outcomes": (succeeded(now),)} | changes))
 
 
-def test_it_shows_each_environment() -> None:
-    shown = page(fleet(environment("gpu", snapshot=snapshot(NOW - 42, queued=3, starting=0, active=12, stopped=900))))
-    assert "gpu env_gpu default succeeded complete 3 0 12 0 42 s" in shown.text
+STUCK = (item("work_1", "starting", 1500), item("work_2", "queued", 7), item("work_3", "active", 90, heartbeat=5))
 
 
-def test_it_shows_why_an_environment_failed() -> None:
-    shown = page(fleet(environment("gpu", up=False, error="list: HTTP 401: authentication_error")))
-    assert "gpu env_gpu default failed list: HTTP 401: authentication_error complete not known no data" in shown.text
+def test_it_names_the_version_and_leads_on() -> None:
+    shown = page(fleet(reading("gpu")))
+    assert {"metrics", "api/v1/environments", "sd", "-/healthy", "-/ready"} <= set(shown.links)
+    assert f"qoder-work-exporter {__version__}" in shown.text
+    assert "All 1 environment OK" in shown.text
+
+
+def test_it_says_what_is_stuck_since_when_and_what_to_do() -> None:
+    shown = page(fleet(reading("gpu", STUCK)), {"env_gpu": STUCK})
+    assert "1 of 1 environment needs attention now" in shown.text
+    assert (
+        "work_1 gpu starting critical has been starting for 25 min without a heartbeat Its worker died before the "
+        "first heartbeat" in shown.text
+    )
+    assert "environments/env_gpu?work_id=work_1#work_1" in shown.links
+    assert "https://qoder.com/cloud/sessions/sess_work_1" in shown.links
+
+
+def test_it_shows_every_number_of_an_environment() -> None:
+    view = reading("gpu", STUCK, refresh_duration=0.25, refresh_requests=4)
+    assert "env_gpu · default critical 1 item" in page(fleet(view), {"env_gpu": STUCK}).text
+    assert "1 1 1 0 7 s 5 s 25 min 0 s 1" in page(fleet(view), {"env_gpu": STUCK}).text
+    assert "250 ms 4 requests" in page(fleet(view)).text
+
+
+def test_it_says_why_an_environment_cannot_be_read_in_our_own_words() -> None:
+    now = time.time()
+    view = environment(
+        "gpu", up=False, error="secret words", outcomes=(failed(now, "auth", 401),), failing_since=now - 200
+    )
+    shown = page(fleet(view))
+    assert "cannot be read for 3 min: the API refuses the token (QoderWorkTokenRefused)" in shown.text
+    assert "The API refuses the token of account default" in shown.text
+    assert "auth The API refuses the token. Replace the token" in shown.text
+    assert "list: HTTP 401 req-1" in shown.text
+    assert "secret" not in shown.text
+
+
+def test_a_failure_that_is_over_stays_and_is_said_to_be_over() -> None:
+    now = time.time()
+    shown = page(fleet(reading("gpu", outcomes=(succeeded(now), failed(now - 3600)))))
+    assert "server, over The API, or a gateway before it, failed." in shown.text
+    assert "All 1 environment OK" in shown.text
 
 
 def test_it_shows_how_far_the_reading_of_the_history_has_come() -> None:
-    shown = page(fleet(environment("gpu", history_complete=False, progress="12 pages read, 1200 items known")))
-    assert "12 pages read, 1200 items known not known" in shown.text
+    view = environment("gpu", history_complete=False, progress="12 requests made", outcomes=(succeeded(time.time()),))
+    shown = page(fleet(view))
+    assert "reading the list: 12 requests made" in shown.text
+    assert "1 of 1 environment cannot be judged" in shown.text
 
 
-def test_it_shows_the_worst_first() -> None:
-    shown = page(
-        fleet(environment("a"), environment("b", history_complete=False), environment("c", up=False, error="dead"))
-    )
-    names = [word for word in shown.words if word in {"a", "b", "c"}]
-    assert names == ["c", "b", "a"]
+def test_nothing_old_looks_new() -> None:
+    now = time.time()
+    view = environment("gpu", snapshot=None, read_at=now - 720, outcomes=(succeeded(now - 720),))
+    shown = page(fleet(view))
+    assert "last read 12 min ago, so its counts are withheld" in shown.text
+    assert re.search(r"As of 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC", shown.text)
 
 
 def test_it_shows_a_failed_discovery() -> None:
-    shown = page(fleet(discovery_error="environments: HTTP 401"))
-    assert "Discovery failed for the account default: environments: HTTP 401" in shown.text
+    view = fleet(reading("gpu"), discovery_error="secret words")
+    view = replace(view, accounts=(replace(view.accounts[0], discovery_failure=failed(time.time())),))
+    shown = page(view)
+    assert "Discovery of the environments of account default failed at" in shown.text
+    assert "API's request ID: req-1" in shown.text
+    assert "secret" not in shown.text
+
+
+def test_it_shows_a_failed_reload_and_the_configuration_in_force() -> None:
+    reload = Reload(successful=False, succeeded_at=NOW, problems=("config.yaml:3: scrape.timeout: no unit",))
+    shown = page(fleet(reading("gpu")), reload=reload, configuration="accounts:\n- name: main\n")
+    assert "The configuration could not be loaded again The one loaded at 2027-01-15 08:00:00 UTC is" in shown.text
+    assert "config.yaml:3: scrape.timeout: no unit" in shown.text
+    assert "accounts: - name: main" in shown.text
 
 
 @pytest.mark.parametrize(
     ("ready", "text"),
-    [(True, "No environment is watched."), (False, "None is known yet: the environments are being looked up.")],
+    [
+        (True, "Discovery has found none that is self-hosted"),
+        (False, "None is known yet: the accounts are being asked for their environments."),
+    ],
 )
 def test_it_says_why_there_is_no_environment(ready: bool, text: str) -> None:
     assert text in page(fleet(), ready=ready).text
 
 
-def test_a_strangers_text_stays_text() -> None:
+def test_it_can_be_sorted_filtered_and_paused() -> None:
+    view = fleet(reading("a"), reading("b", STUCK), environment("c", up=False, error="x", outcomes=(failed(0.0),)))
+    links = page(view, {}, "?sort=-name").links
+    assert [link for link in links if re.fullmatch(r"environments/env_\w", link)] == [
+        "environments/env_c",
+        "environments/env_b",
+        "environments/env_a",
+    ]
+    assert "None of the 3 environments matches." in page(view, query="?q=nothing").text
+    html = page(view, query="?refresh=0").html
+    assert "http-equiv" not in html
+    assert '<meta http-equiv="refresh" content="15">' in page(view).html
+
+
+def test_a_request_that_makes_no_sense_is_answered_with_the_default_and_a_word() -> None:
+    shown, answer = asyncio.run(_fetch(fleet(reading("gpu")), {}, "/?sort=%3Cb%3E"))
+    assert answer.status_code == 400
+    assert "This request is not understood sort must be one of" in shown.text
+    assert "gpu" in shown.text
+
+
+def test_an_environment_has_a_page_by_id_and_by_name() -> None:
+    for target in ("env_gpu", "gpu"):
+        shown, answer = environment_page(fleet(reading("gpu", STUCK)), {"env_gpu": STUCK}, target)
+        assert answer.status_code == 200
+        assert "3 of 3 shown." in shown.text
+        assert "work_1 critical has been starting for 25 min without a heartbeat" in shown.text
+        assert {"work_1", "work_2", "work_3"} <= set(shown.ids)
+        assert "qoder-work-exporter inspect env_gpu" in shown.text
+
+
+def test_an_item_can_be_shown_alone() -> None:
+    shown, _ = environment_page(fleet(reading("gpu", STUCK)), {"env_gpu": STUCK}, "env_gpu?work_id=work_3")
+    assert "Only work_3 is shown." in shown.text
+    assert "A worker has it and sends heartbeats" in shown.text
+    assert "work_1" not in shown.ids
+
+
+def test_an_item_that_is_not_live_leads_to_the_api() -> None:
+    shown, _ = environment_page(fleet(reading("gpu")), {}, "env_gpu?work_id=work_9")
+    assert "qoder-work-exporter inspect env_gpu work_9" in shown.text
+
+
+def test_items_can_be_those_of_one_state() -> None:
+    shown, _ = environment_page(fleet(reading("gpu", STUCK)), {"env_gpu": STUCK}, "gpu?state=active")
+    assert "1 of 1 active shown." in shown.text
+    assert shown.ids & {"work_1", "work_2", "work_3"} == {"work_3"}
+
+
+def test_an_unknown_environment_is_not_found() -> None:
+    shown, answer = environment_page(fleet(reading("gpu-workers")), {}, "gpu-worker")
+    assert answer.status_code == 404
+    assert "no environment with the ID or name `gpu-worker` is watched; did you mean `gpu-workers`" in shown.text
+
+
+def test_untrusted_text_stays_text() -> None:
     name = '<script>alert("1")</script>'
-    shown = page(fleet(environment(name, up=False, error="<b>bold</b>"), discovery_error="<i>"))
-    assert name in shown.text
-    assert "<b>bold</b>" in shown.text
-    assert not {"script", "b", "i"} & set(shown.tags)
+    work = (item('"><img src=x onerror=1>', "starting", 1500),)
+    view = fleet(reading(name, work))
+    for shown in (
+        page(view, {f"env_{name}": work}),
+        environment_page(view, {f"env_{name}": work}, quote(name, safe=""))[0],
+    ):
+        assert name in shown.text
+        assert work[0].id in shown.text
+        assert not {"script", "img"} & set(shown.tags)
 
 
 def test_it_needs_nothing_from_elsewhere_and_no_script() -> None:
-    html = render(fleet(environment()), telemetry_path="/metrics", ready=True)
-    assert not re.search(r"https?://|<script|url\(|@import", html)
+    html = page(fleet(reading("gpu", STUCK)), {"env_gpu": STUCK}, session_link=None, configuration="").html
+    assert not re.search(r"https?://|<script|url\(|@import|style=|javascript:", html)
 
 
-async def test_browsers_are_told_to_keep_nothing_and_to_load_nothing() -> None:
-    transport = httpx.ASGITransport(create_app(Unchanging(FakeFleet(fleet(environment())), web_settings())))
-    async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
-        answer = await client.get("/")
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+def test_browsers_are_told_to_keep_nothing_and_to_load_nothing() -> None:
+    for path in ("/", "/environments/gpu", "/environments/none"):
+        _, answer = asyncio.run(_fetch(fleet(reading("gpu")), {}, path))
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert answer.headers["cache-control"] == "no-store"
+        policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; style-src 'sha256-")
+        assert "unsafe" not in policy
+        (style,) = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
+        assert base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() in policy
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (-5, "0 s"),
-        (0, "0 s"),
-        (59.4, "59 s"),
-        (60, "1 min"),
-        (3599, "59 min"),
-        (3600, "1 h"),
-        (86399, "23 h"),
-        (1e6, "11 d"),
-    ],
-)
-def test_an_age_is_told_by_its_largest_unit(seconds: float, text: str) -> None:
-    assert age_text(seconds) == text
+def test_five_hundred_environments_cost_little() -> None:
+    """A figure for docs: seconds of CPU per page are printed; the limit only notices another order of magnitude."""
+    views = [reading(f"env-{n:03}", STUCK) for n in range(500)]
+    live = {view.environment.id: STUCK for view in views}
+    start = time.process_time()
+    shown = page(fleet(*views), live)
+    seconds = time.process_time() - start
+    print(f"500 environments: {seconds:.2f} s of CPU with parsing, {len(shown.html)} bytes")
+    assert "500 of 500 environments need attention now" in shown.text
+    assert seconds < 10

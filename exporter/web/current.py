@@ -1,0 +1,97 @@
+"""Reports of what is watched now. Who looks starts a refresh, as a scrape does, and waits for it hardly at all."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from exporter.tracking.view import EnvironmentIdentity, FleetView
+from exporter.web import schema
+from exporter.web.report import Reporter
+from exporter.web.selection import ItemSelection, Selection
+from exporter.web.target import find
+
+if TYPE_CHECKING:
+    from exporter.web.app import Exporter
+
+PATIENCE = 1.0
+"""Seconds a reader waits for one environment, or for the very first reading; what is shown says how old it is."""
+
+WORST_ITEMS = 20
+"""Items on the status page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the status page shows.
+
+    Attributes:
+        fleet: Everything.
+        worst_items: The items beyond a threshold, worst first, with their environments.
+    """
+
+    fleet: schema.Fleet
+    worst_items: list[tuple[EnvironmentIdentity, schema.Item]]
+
+
+@dataclass(slots=True)
+class Current:
+    """Makes reports of what an exporter watches.
+
+    Attributes:
+        exporter: The exporter.
+    """
+
+    exporter: Exporter
+    _reporter: Reporter = field(default_factory=Reporter)
+    _refreshes: dict[EnvironmentIdentity | None, asyncio.Task[FleetView]] = field(default_factory=dict)
+
+    async def overview(self, selection: Selection) -> Overview:
+        """The whole fleet; it is not waited for, unless something has never been read."""
+        view = self.exporter.fleet.view()
+        unread = not self.exporter.fleet.ready or any(not each.outcomes for each in view.environments)
+        view = await self._refreshed(PATIENCE if unread else 0.0)
+        fleet = self.exporter.fleet
+        report = self._prepared().fleet(
+            view, fleet.items, selection, ready=fleet.ready, reload=self.exporter.loaded, now=time.time()
+        )
+        return Overview(report, self._reporter.worst_items(view, WORST_ITEMS))
+
+    async def environment(self, target: str, selection: ItemSelection) -> schema.EnvironmentItems:
+        """One environment by its ID or name.
+
+        Raises:
+            TargetError: No single environment is meant.
+        """
+        fleet = self.exporter.fleet
+        if not fleet.ready:
+            await self._refreshed(PATIENCE)
+        identity = find(fleet.view().environments, target).environment
+        view = await self._refreshed(PATIENCE, identity)
+        return self._prepared().items(
+            find(view.environments, identity.id), fleet.items, selection, view.metadata_keys, time.time()
+        )
+
+    def _prepared(self) -> Reporter:
+        """The reporter, as it is configured now."""
+        self._reporter.session_link = self.exporter.settings.session_link
+        return self._reporter
+
+    async def _refreshed(self, patience: float, only: EnvironmentIdentity | None = None) -> FleetView:
+        """What is known after a refresh, or after so many seconds; the refresh then goes on."""
+        task = self._refreshes.get(only)
+        if task is None or task.done():
+            deadline = asyncio.get_running_loop().time() + self.exporter.settings.timeout
+            task = asyncio.create_task(self.exporter.fleet.collect(deadline, only))
+            self._refreshes[only] = task
+            task.add_done_callback(lambda done: self._ended(only, done))
+        await asyncio.wait({task}, timeout=patience)
+        return self.exporter.fleet.view()
+
+    def _ended(self, only: EnvironmentIdentity | None, task: asyncio.Task[FleetView]) -> None:
+        if self._refreshes.get(only) is task:
+            del self._refreshes[only]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error  # the loop logs it: a refresh's failures are its own, so this one is a defect
