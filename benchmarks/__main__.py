@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from benchmarks.backlog import endure
+from benchmarks.backlog import measure_backlog
 from benchmarks.layout import Layout
 from benchmarks.limits import verdicts
 from benchmarks.measure import Effort, compare, start
@@ -106,7 +106,9 @@ def _measure_starts(scale: Scale, results: Results) -> None:
 
 
 def _measure_backlog(scale: Scale, results: Results) -> None:
-    results.backlog = endure(scale.backlog, latency=LATENCY, interval=scale.interval, scrapes=scale.backlog_scrapes)
+    results.backlog = measure_backlog(
+        scale.backlog, latency=LATENCY, interval=scale.interval, scrapes=scale.backlog_scrapes
+    )
 
 
 CASES: dict[str, Callable[[Scale, Results], None]] = {

@@ -18,7 +18,7 @@ HEALTH_INTERVAL = 0.05
 """Seconds between two health checks."""
 
 
-def endure(live: int, *, latency: float, interval: float, scrapes: int) -> Backlog:
+def measure_backlog(live: int, *, latency: float, interval: float, scrapes: int) -> Backlog:
     """Scrape an environment of which every item is live, as Prometheus does, at the default pace.
 
     Args:

@@ -110,12 +110,17 @@ def compare(populations: Sequence[Sequence[Layout]], effort: Effort) -> list[Com
 def start(layout: Layout, latency: float) -> Start:
     """Let the exporter read a list for the first time at the default pace."""
     with Service(layout) as service, tempfile.TemporaryDirectory() as directory:
-        first = traverse(service, service.environments, Path(directory), hasty=False, latency=latency)
+        first = traverse(service, service.environments, Path(directory), unpaced=False, latency=latency)
     return Start(layout.items, latency, layout.any_cursor, first)
 
 
 def traverse(
-    service: Service, environments: Sequence[Environment], directory: Path, *, hasty: bool = True, latency: float = 0.0
+    service: Service,
+    environments: Sequence[Environment],
+    directory: Path,
+    *,
+    unpaced: bool = True,
+    latency: float = 0.0,
 ) -> FirstTraversal:
     """Let the exporter read everything for the first time, and leave a checkpoint.
 
@@ -123,13 +128,13 @@ def traverse(
         service: The API.
         environments: What to read.
         directory: Where to leave the checkpoint.
-        hasty: Whether as fast as it can, not at the default pace.
+        unpaced: Whether without pacing instead of at the default pace.
         latency: Seconds by which the API's answers are held back.
     """
     service.answer_after(latency)
     service.forget_requests()
     checkpoint = directory / "checkpoint"
-    with Exporter(configuration(service.base_url, environments, checkpoint, hasty=hasty), directory) as exporter:
+    with Exporter(configuration(service.base_url, environments, checkpoint, unpaced=unpaced), directory) as exporter:
         while not shows_truth(exporter.scrape(FOREVER), environments):
             pass
         seconds, cpu, used = time.monotonic() - exporter.started, cpu_seconds(exporter.pid), memory(exporter.pid)
@@ -140,7 +145,7 @@ def traverse(
 def restarted(service: Service, environments: Sequence[Environment], directory: Path) -> Exporter:
     """An exporter at the default pace that goes on from the checkpoint of :func:`traverse`."""
     service.forget_requests()
-    return Exporter(configuration(service.base_url, environments, directory / "checkpoint", hasty=False), directory)
+    return Exporter(configuration(service.base_url, environments, directory / "checkpoint", unpaced=False), directory)
 
 
 def shows_truth(scrape: Scrape, environments: Sequence[Environment]) -> bool:

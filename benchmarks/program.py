@@ -54,7 +54,7 @@ class Scrape:
 
 
 def configuration(
-    base_url: str, environments: Sequence[Environment], checkpoint: Path | None, *, hasty: bool
+    base_url: str, environments: Sequence[Environment], checkpoint: Path | None, *, unpaced: bool
 ) -> dict[str, Any]:
     """The content of a configuration file.
 
@@ -62,14 +62,14 @@ def configuration(
         base_url: The API.
         environments: What to watch.
         checkpoint: Where progress is kept.
-        hasty: Whether to read as fast as can be, to get over with a first traversal; the default pace otherwise.
+        unpaced: Whether to read without pacing, so that a first traversal is soon over; the default pace otherwise.
     """
     account: dict[str, Any] = {
         "base_url": base_url,
         "token_env": "QODER_PAT",
         "environments": [{"id": environment.id, "name": environment.name} for environment in environments],
     }
-    if hasty:
+    if unpaced:
         account |= {"page_interval": "0s", "requests_per_second": 1000}
     history = {} if checkpoint is None else {"checkpoint": str(checkpoint)}
     return {"accounts": [account], "scrape": {"min_interval": "0s"}, "history": history}

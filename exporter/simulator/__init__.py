@@ -20,21 +20,21 @@ Scenarios are ready-made accounts with workers at work:
 What the documentation leaves open is an option of `Options`. `create_app` gives the bare ASGI application.
 """
 
-from .actors import Actor, acting
-from .app import BASE_PATH, create_app
-from .clock import Clock, ManualClock, RealClock
-from .faults import AnyFault, Fault, Faults, Garbage, Latency, Reset, Status, Truncate
-from .history import Life
-from .item import STATES
-from .options import Options
-from .producers import BurstProducer, Operator, SteadyProducer
-from .scenario import SCENARIOS, Scenario, play, set_up
-from .server import SimulatorServer, SimulatorThread
-from .simulation import Simulation, Times
-from .tokens import DEFAULT_TOKEN
-from .traffic import EndpointTraffic, Exchange, Traffic
-from .truth import TrueItem, Truth
-from .workers import EAGER, PATIENT, Holding, Profile, Worker
+from exporter.simulator.actors import Actor, acting
+from exporter.simulator.app import BASE_PATH, create_app
+from exporter.simulator.clock import Clock, ManualClock, RealClock
+from exporter.simulator.faults import AnyFault, Fault, Faults, Garbage, Latency, Reset, Status, Truncate
+from exporter.simulator.history import Life
+from exporter.simulator.item import STATES
+from exporter.simulator.options import Options
+from exporter.simulator.producers import BurstProducer, Operator, SteadyProducer
+from exporter.simulator.scenario import SCENARIOS, Scenario, play, set_up
+from exporter.simulator.server import SimulatorServer, SimulatorThread
+from exporter.simulator.simulation import Simulation, Times
+from exporter.simulator.tokens import DEFAULT_TOKEN
+from exporter.simulator.traffic import EndpointTraffic, Exchange, Traffic
+from exporter.simulator.truth import TrueItem, Truth
+from exporter.simulator.workers import EAGER, PATIENT, Holding, Profile, Worker
 
 __all__ = [
     "BASE_PATH",

@@ -7,9 +7,9 @@ from typing import Protocol
 
 import httpx
 
-from .client import WorkClient
-from .clock import Clock
-from .tokens import DEFAULT_TOKEN
+from exporter.simulator.client import WorkClient
+from exporter.simulator.clock import Clock
+from exporter.simulator.tokens import DEFAULT_TOKEN
 
 
 class Actor(Protocol):

@@ -12,16 +12,16 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from .call import Call
-from .connection import ResetConnection, TruncatedResponse, while_connected
-from .control import control_routes
-from .endpoints import ENDPOINTS, Body, Endpoint
-from .errors import ApiError, NotFoundError
-from .faults import Garbage, Mishap, Reset, Status, Truncate
-from .garbage import CURSORS, JSON, spoil
-from .simulation import Simulation
-from .traffic import Exchange
-from .wire import ErrorBody, ErrorDetail, encode, http_date
+from exporter.simulator.call import Call
+from exporter.simulator.connection import ResetConnection, TruncatedResponse, while_connected
+from exporter.simulator.control import control_routes
+from exporter.simulator.endpoints import ENDPOINTS, Body, Endpoint
+from exporter.simulator.errors import ApiError, NotFoundError
+from exporter.simulator.faults import Disruption, Garbage, Reset, Status, Truncate
+from exporter.simulator.garbage import CURSORS, JSON, corrupt
+from exporter.simulator.simulation import Simulation
+from exporter.simulator.traffic import Exchange
+from exporter.simulator.wire import ErrorBody, ErrorDetail, encode, http_date
 
 BASE_PATH = "/api/v1/cloud"
 """Where the API begins (`overview`)."""
@@ -75,18 +75,18 @@ class _Answer:
             call = await Call.read(self._simulation, request)
         except ClientDisconnect:
             return Response(status_code=_CLIENT_LEFT)
-        mishap = self._simulation.faults.draw(self._endpoint.name, call.path.get("environment_id"))
-        if mishap.seconds and not await while_connected(asyncio.sleep(mishap.seconds), call.receive):
+        disruption = self._simulation.faults.draw(self._endpoint.name, call.path.get("environment_id"))
+        if disruption.seconds and not await while_connected(asyncio.sleep(disruption.seconds), call.receive):
             return Response(status_code=_CLIENT_LEFT)
         request_id = request.headers.get("x-request-id") or self._new_request_id()
-        response = await self._spoilt_or_right(call, mishap, request_id)
+        response = await self._corrupted_or_correct(call, disruption, request_id)
         response.headers["x-request-id"] = request_id
         if self._simulation.options.date_header:
             response.headers["date"] = http_date(self._simulation.clock.now_us())
         return response
 
-    async def _spoilt_or_right(self, call: Call, mishap: Mishap, request_id: str) -> Response:
-        fault = mishap.fault
+    async def _corrupted_or_correct(self, call: Call, disruption: Disruption, request_id: str) -> Response:
+        fault = disruption.fault
         match fault:
             case Reset():
                 return ResetConnection()
@@ -98,7 +98,7 @@ class _Answer:
             case _:
                 right = await self._right(call, request_id)
         if isinstance(fault, Garbage) and right.status_code == 200:
-            body, content_type = spoil(fault.content, bytes(right.body), call.query)
+            body, content_type = corrupt(fault.content, bytes(right.body), call.query)
             return Response(body, headers={"content-type": content_type})
         if isinstance(fault, Truncate):
             return TruncatedResponse(right.body, right.status_code, media_type=JSON)

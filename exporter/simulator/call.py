@@ -9,10 +9,10 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Receive
 
-from .environment import Environment
-from .errors import AuthenticationError, InvalidRequestError, NotFoundError, PermissionDeniedError
-from .item import WorkItem
-from .simulation import Simulation
+from exporter.simulator.environment import Environment
+from exporter.simulator.errors import AuthenticationError, InvalidRequestError, NotFoundError, PermissionDeniedError
+from exporter.simulator.item import WorkItem
+from exporter.simulator.simulation import Simulation
 
 LARGEST_BODY = 32 * 1024 * 1024
 """Most bytes of a request's body (`overview`)."""

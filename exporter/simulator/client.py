@@ -33,7 +33,7 @@ class WorkClient:
 
         Raises:
             Refused: The API said no.
-            httpx.HTTPError: There was no whole answer.
+            httpx.HTTPError: The response was not complete.
         """
         headers = {} if worker_id is None else {"worker-id": worker_id}
         params = {"block_ms": block_ms} if block_ms else {}

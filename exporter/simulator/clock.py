@@ -38,11 +38,11 @@ class Bell:
             wake()
 
     @contextmanager
-    def listening(self, wake: Callable[[], None], heard: int) -> Iterator[None]:
-        """Call ``wake`` at every ring inside this block, and at once if it has rung since ``heard`` rings."""
+    def listening(self, wake: Callable[[], None], rings_seen: int) -> Iterator[None]:
+        """Call ``wake`` at every ring inside this block, and at once if it has rung since ``rings_seen`` rings."""
         key = object()
         self._listeners[key] = wake
-        if self.rings != heard:
+        if self.rings != rings_seen:
             wake()
         try:
             yield
@@ -62,8 +62,8 @@ class Clock(ABC):
         return self.now_us() / MICROSECONDS
 
     @abstractmethod
-    async def sleep(self, seconds: float, bell: Bell | None = None, heard: int = 0) -> None:
-        """Wait this many simulated seconds, or until ``bell`` rings, or has rung more than ``heard`` times."""
+    async def sleep(self, seconds: float, bell: Bell | None = None, rings_seen: int = 0) -> None:
+        """Wait this many simulated seconds, or until ``bell`` rings, or has rung more than ``rings_seen`` times."""
 
     @abstractmethod
     def actor(self) -> "AbstractContextManager[None]":
@@ -93,15 +93,15 @@ class RealClock(Clock):
             return microseconds(time.time() + self.offset)
         return microseconds(self._origin + (time.monotonic() - self._started) * self.speed + self.offset)
 
-    async def sleep(self, seconds: float, bell: Bell | None = None, heard: int = 0) -> None:
-        """Wait this many simulated seconds, or until ``bell`` rings, or has rung more than ``heard`` times."""
+    async def sleep(self, seconds: float, bell: Bell | None = None, rings_seen: int = 0) -> None:
+        """Wait this many simulated seconds, or until ``bell`` rings, or has rung more than ``rings_seen`` times."""
         if bell is None:
             await asyncio.sleep(seconds / self.speed)
             return
         alarm = _Alarm()
         timer = alarm.loop.call_later(seconds / self.speed, alarm.ring)
         try:
-            with bell.listening(alarm.ring, heard):
+            with bell.listening(alarm.ring, rings_seen):
                 await alarm.rung
         finally:
             timer.cancel()
@@ -190,8 +190,8 @@ class ManualClock(Clock):
             await self._until_all_actors_sleep()
         self._now_us = end_us
 
-    async def sleep(self, seconds: float, bell: Bell | None = None, heard: int = 0) -> None:
-        """Wait until the clock has been moved this far, or ``bell`` rings, or has rung more than ``heard`` times."""
+    async def sleep(self, seconds: float, bell: Bell | None = None, rings_seen: int = 0) -> None:
+        """Wait until the clock has moved this far, or ``bell`` has rung more than ``rings_seen`` times."""
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -201,7 +201,7 @@ class ManualClock(Clock):
             self._asleep += 1
             self._changed.set()
         try:
-            with (bell or Bell()).listening(lambda: self._wake(sleeper), heard):
+            with (bell or Bell()).listening(lambda: self._wake(sleeper), rings_seen):
                 await sleeper.alarm.rung
         finally:
             self._wake(sleeper)

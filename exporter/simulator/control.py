@@ -5,9 +5,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .faults import AnyFault
-from .garbage import JSON
-from .simulation import Simulation
+from exporter.simulator.faults import AnyFault
+from exporter.simulator.garbage import JSON
+from exporter.simulator.simulation import Simulation
 
 
 def control_routes(simulation: Simulation) -> list[Route]:
@@ -17,7 +17,7 @@ def control_routes(simulation: Simulation) -> list[Route]:
     - ``POST /faults``: switch one on, e.g. ``{"kind": "status", "status": 503, "endpoint": "list", "count": 3}``; the
       kinds and their fields are those of `exporter.simulator.faults`. Answers with its ``number``.
     - ``DELETE /faults`` and ``DELETE /faults/{number}``: switch all of them, or one, off.
-    - ``GET /requests``: sums by endpoint, and the newest requests; ``DELETE /requests`` forgets them.
+    - ``GET /requests``: sums by endpoint, and the latest requests; ``DELETE /requests`` forgets them.
     - ``GET /truth/{environment_id}``: the counts and stats of an environment now, and with ``?items=live`` or
       ``?items=all`` its items.
     """

@@ -6,17 +6,17 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from . import lifecycle
-from .call import Call
-from .clock import MICROSECONDS
-from .connection import while_connected
-from .environment import Environment
-from .errors import InvalidRequestError
-from .item import WorkItem, item_id
-from .options import StatsField
-from .page import page_request, select_page
-from .query import boolean, integer, moment
-from .wire import (
+from exporter.simulator import lifecycle
+from exporter.simulator.call import Call
+from exporter.simulator.clock import MICROSECONDS
+from exporter.simulator.connection import while_connected
+from exporter.simulator.environment import Environment
+from exporter.simulator.errors import InvalidRequestError
+from exporter.simulator.item import WorkItem, item_id
+from exporter.simulator.options import StatsField
+from exporter.simulator.page import page_request, select_page
+from exporter.simulator.query import boolean, integer, moment
+from exporter.simulator.wire import (
     EnvironmentBody,
     HeartbeatBody,
     PageBody,
@@ -117,12 +117,12 @@ async def poll_work(call: Call) -> WorkBody | None:
     deadline_us = clock.now_us() + block_ms * 1000
     arrivals = environment.queue.arrivals
     while True:
-        heard = arrivals.rings
+        rings_seen = arrivals.rings
         body = _deliver(call, environment.id, reclaim_us)
         left = (deadline_us - clock.now_us()) / MICROSECONDS
         if body is not None or left <= 0:
             return body
-        if not await while_connected(clock.sleep(left, arrivals, heard), call.receive):
+        if not await while_connected(clock.sleep(left, arrivals, rings_seen), call.receive):
             return None
 
 

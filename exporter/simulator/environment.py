@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .item import no_metadata
-from .options import Options
-from .queue import WorkQueue
-from .wire import EnvironmentBody, whole_seconds
+from exporter.simulator.item import no_metadata
+from exporter.simulator.options import Options
+from exporter.simulator.queue import WorkQueue
+from exporter.simulator.wire import EnvironmentBody, whole_seconds
 
 EnvironmentKind = Literal["self_hosted", "cloud"]
 

@@ -126,8 +126,8 @@ AnyFault = Latency | Status | Reset | Truncate | Garbage
 
 
 @dataclass(frozen=True, slots=True)
-class Mishap:
-    """What befalls one request: seconds to wait, and at most one fault that spoils the answer."""
+class Disruption:
+    """What happens to one request: seconds of delay, and at most one fault that replaces or corrupts the answer."""
 
     seconds: float = 0.0
     fault: Status | Reset | Truncate | Garbage | None = None
@@ -185,23 +185,23 @@ class Faults:
         with self._lock:
             return {number: active.fault for number, active in self._active.items()}
 
-    def draw(self, endpoint: str, environment_id: str | None) -> Mishap:
+    def draw(self, endpoint: str, environment_id: str | None) -> Disruption:
         """Decide what befalls this request. All latencies add up; of the others the first one wins."""
         seconds = 0.0
-        spoiler: Status | Reset | Truncate | Garbage | None = None
+        corruption: Status | Reset | Truncate | Garbage | None = None
         with self._lock:
             for number, active in list(self._active.items()):
                 fault = active.fault
                 late = isinstance(fault, Latency)
-                if (spoiler is not None and not late) or not fault.meets(endpoint, environment_id):
+                if (corruption is not None and not late) or not fault.meets(endpoint, environment_id):
                     continue
                 if not self._strikes(number, active):
                     continue
                 if isinstance(fault, Latency):
                     seconds += fault.seconds + self._random.random() * fault.jitter
                 else:
-                    spoiler = fault
-        return Mishap(seconds, spoiler)
+                    corruption = fault
+        return Disruption(seconds, corruption)
 
     def _strikes(self, number: int, active: _Active) -> bool:
         if active.skip > 0:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from .faults import GarbageContent
+from exporter.simulator.faults import GarbageContent
 
 CURSORS = ("page", "after_id", "before_id")
 JSON = "application/json"
@@ -13,11 +13,11 @@ JSON = "application/json"
 _HTML = b"<!DOCTYPE html><html><head><title>Please wait</title></head><body>Checking your browser.</body></html>"
 
 
-def spoil(content: GarbageContent, body: bytes, query: Mapping[str, str]) -> tuple[bytes, str]:
-    """Return the spoilt body and its content type.
+def corrupt(content: GarbageContent, body: bytes, query: Mapping[str, str]) -> tuple[bytes, str]:
+    """Return the corrupted body and its content type.
 
     Args:
-        content: How to spoil it.
+        content: How to corrupt it.
         body: The right body, JSON.
         query: The request's query.
     """
@@ -33,7 +33,7 @@ def spoil(content: GarbageContent, body: bytes, query: Mapping[str, str]) -> tup
         case "wrong_types":
             return msgspec.json.encode(_with_wrong_types(msgspec.json.decode(body))), JSON
         case _:
-            return msgspec.json.encode(_spoil_page(content, msgspec.json.decode(body), query)), JSON
+            return msgspec.json.encode(_corrupt_page(content, msgspec.json.decode(body), query)), JSON
 
 
 def _with_wrong_types(value: Any) -> Any:
@@ -47,7 +47,7 @@ def _with_wrong_types(value: Any) -> Any:
     return "wrong"
 
 
-def _spoil_page(content: str, page: dict[str, Any], query: Mapping[str, str]) -> dict[str, Any]:
+def _corrupt_page(content: str, page: dict[str, Any], query: Mapping[str, str]) -> dict[str, Any]:
     used = next((query[name] for name in CURSORS if query.get(name)), page.get("first_id"))
     match content:
         case "repeated_page":

@@ -4,9 +4,9 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from .clock import microseconds
-from .ids import WORK, IdSource
-from .item import STOPPED, WorkItem
+from exporter.simulator.clock import microseconds
+from exporter.simulator.ids import WORK, IdSource
+from exporter.simulator.item import STOPPED, WorkItem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

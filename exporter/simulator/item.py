@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from msgspec import Struct, field
 
-from .ids import SESSION, WORK
+from exporter.simulator.ids import SESSION, WORK
 
 QUEUED, STARTING, ACTIVE, STOPPING, STOPPED = STATES = ("queued", "starting", "active", "stopping", "stopped")
 """The documented states, in the order of a life (`work/schemas`)."""

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .clock import MICROSECONDS
-from .errors import InvalidRequestError, PreconditionFailedError, StateConflictError
-from .item import ACTIVE, QUEUED, STARTING, STOPPED, STOPPING, Lease, WorkItem
-from .queue import WorkQueue
+from exporter.simulator.clock import MICROSECONDS
+from exporter.simulator.errors import InvalidRequestError, PreconditionFailedError, StateConflictError
+from exporter.simulator.item import ACTIVE, QUEUED, STARTING, STOPPED, STOPPING, Lease, WorkItem
+from exporter.simulator.queue import WorkQueue
 
 SHORTEST_TTL, LONGEST_TTL = 10, 600
 """Seconds to which ``desired_ttl_seconds`` is clamped (`work/heartbeat`)."""
@@ -33,7 +33,7 @@ def ack(queue: WorkQueue, item: WorkItem, now_us: int, worker_id: str | None) ->
         _claim(queue, item, now_us, worker_id)
     elif item.state in (STARTING, ACTIVE):
         holder = item.lease.worker_id if item.lease is not None else None
-        _refuse_stranger(holder, worker_id)
+        _refuse_other_worker(holder, worker_id)
     else:
         raise StateConflictError(f"A work item that is {item.state} cannot be acknowledged.")
 
@@ -42,7 +42,7 @@ def _claim(queue: WorkQueue, item: WorkItem, now_us: int, worker_id: str | None)
     if item.delivery is None and queue.options.ack_needs_delivery:
         raise StateConflictError("No poll has delivered this work item.")
     poller = item.delivery.worker_id if item.delivery is not None else None
-    _refuse_stranger(poller, worker_id)
+    _refuse_other_worker(poller, worker_id)
     queue.move(item, STARTING)
     item.acknowledged_us = now_us
     item.lease = Lease(worker_id or poller)
@@ -51,7 +51,7 @@ def _claim(queue: WorkQueue, item: WorkItem, now_us: int, worker_id: str | None)
         queue.watch_lease(item)
 
 
-def _refuse_stranger(holder: str | None, worker_id: str | None) -> None:
+def _refuse_other_worker(holder: str | None, worker_id: str | None) -> None:
     if holder is not None and worker_id is not None and holder != worker_id:
         raise StateConflictError("This work item is claimed by another worker.")
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from .errors import InvalidRequestError, NotFoundError
-from .options import Options
-from .query import Query, integer
+from exporter.simulator.errors import InvalidRequestError, NotFoundError
+from exporter.simulator.options import Options
+from exporter.simulator.query import Query, integer
 
 DEFAULT_LIMIT = 20
 """Items on a page when ``limit`` is left out (`work/list`)."""

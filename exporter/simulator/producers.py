@@ -6,10 +6,10 @@ from contextlib import suppress
 
 import httpx
 
-from .client import Refused, WorkClient
-from .clock import Clock
-from .item import ACTIVE
-from .simulation import Simulation
+from exporter.simulator.client import Refused, WorkClient
+from exporter.simulator.clock import Clock
+from exporter.simulator.item import ACTIVE
+from exporter.simulator.simulation import Simulation
 
 Metadata = Sequence[Mapping[str, str]]
 """Each new item gets one of these at random."""
@@ -84,7 +84,7 @@ class BurstProducer:
 
 
 class Operator:
-    """Asks the newest active item to stop, gracefully and through the API, every now and then.
+    """Asks the latest active item to stop, gracefully and through the API, every now and then.
 
     Args:
         simulation: Where to look for an active item.

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from .clock import microseconds
-from .errors import InvalidRequestError
+from exporter.simulator.clock import microseconds
+from exporter.simulator.errors import InvalidRequestError
 
 Query = Mapping[str, str]
 

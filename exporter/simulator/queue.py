@@ -4,9 +4,9 @@ import heapq
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 
-from .clock import Bell, microseconds
-from .item import ACTIVE, QUEUED, STARTING, STOPPED, STOPPING, Delivery, WorkItem, item_id
-from .options import Options
+from exporter.simulator.clock import Bell, microseconds
+from exporter.simulator.item import ACTIVE, QUEUED, STARTING, STOPPED, STOPPING, Delivery, WorkItem, item_id
+from exporter.simulator.options import Options
 
 
 class WorkQueue:

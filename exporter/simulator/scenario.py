@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from .actors import Actor, acting
-from .clock import Clock
-from .history import Life
-from .options import Options
-from .server import SimulatorServer
-from .simulation import Simulation
-from .site import Site
-from .workers import EAGER, PATIENT, Holding
+from exporter.simulator.actors import Actor, acting
+from exporter.simulator.clock import Clock
+from exporter.simulator.history import Life
+from exporter.simulator.options import Options
+from exporter.simulator.server import SimulatorServer
+from exporter.simulator.simulation import Simulation
+from exporter.simulator.site import Site
+from exporter.simulator.workers import EAGER, PATIENT, Holding
 
 MINUTE, HOUR = 60.0, 3600.0
 

@@ -10,10 +10,10 @@ from types import TracebackType
 
 import uvicorn
 
-from .actors import Actor, acting
-from .app import BASE_PATH, create_app
-from .connection import ConnectionProtocol
-from .simulation import Simulation
+from exporter.simulator.actors import Actor, acting
+from exporter.simulator.app import BASE_PATH, create_app
+from exporter.simulator.connection import ConnectionProtocol
+from exporter.simulator.simulation import Simulation
 
 
 class _Server(uvicorn.Server):

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypedDict, Unpack, cast
 
-from .clock import Clock, RealClock, microseconds
-from .environment import Environment, EnvironmentKind
-from .faults import Faults
-from .history import Life, history_items
-from .ids import ENVIRONMENT, SESSION, WORK, IdSource
-from .item import ACTIVE, NO_METADATA, QUEUED, STARTING, STOPPED, STOPPING, Lease, WorkItem
-from .options import Options
-from .tokens import DEFAULT_TOKEN, Tokens
-from .traffic import Traffic
-from .truth import Truth, observe
+from exporter.simulator.clock import Clock, RealClock, microseconds
+from exporter.simulator.environment import Environment, EnvironmentKind
+from exporter.simulator.faults import Faults
+from exporter.simulator.history import Life, history_items
+from exporter.simulator.ids import ENVIRONMENT, SESSION, WORK, IdSource
+from exporter.simulator.item import ACTIVE, NO_METADATA, QUEUED, STARTING, STOPPED, STOPPING, Lease, WorkItem
+from exporter.simulator.options import Options
+from exporter.simulator.tokens import DEFAULT_TOKEN, Tokens
+from exporter.simulator.traffic import Traffic
+from exporter.simulator.truth import Truth, observe
 
 
 class Times(TypedDict, total=False):

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Unpack
 
-from .actors import Actor
-from .environment import EnvironmentKind
-from .history import Life
-from .item import ACTIVE, STARTING, STOPPING
-from .options import Options
-from .producers import BurstProducer, Operator, SteadyProducer
-from .simulation import Simulation, Times
-from .workers import Holding, Profile, Worker
+from exporter.simulator.actors import Actor
+from exporter.simulator.environment import EnvironmentKind
+from exporter.simulator.history import Life
+from exporter.simulator.item import ACTIVE, STARTING, STOPPING
+from exporter.simulator.options import Options
+from exporter.simulator.producers import BurstProducer, Operator, SteadyProducer
+from exporter.simulator.simulation import Simulation, Times
+from exporter.simulator.workers import Holding, Profile, Worker
 
 DAY = 86400.0
 

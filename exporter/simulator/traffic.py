@@ -105,7 +105,7 @@ class Traffic:
             return sum(self.endpoints[name].bytes_sent for name in names if name in self.endpoints)
 
     def snapshot(self) -> "TrafficBody":
-        """Return a copy of the sums and of the newest requests."""
+        """Return a copy of the sums and of the latest requests."""
         with self._lock:
             endpoints = {
                 name: EndpointTraffic(total.requests, total.bytes_sent, Counter(total.statuses))

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from .clock import MICROSECONDS, microseconds
-from .environment import Environment
-from .item import QUEUED, STATES, STOPPED, WorkItem
+from exporter.simulator.clock import MICROSECONDS, microseconds
+from exporter.simulator.environment import Environment
+from exporter.simulator.item import QUEUED, STATES, STOPPED, WorkItem
 
 
 @dataclass(frozen=True, slots=True)

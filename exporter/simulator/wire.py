@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from .item import WorkItem
-from .options import EnvelopeField, Options
+from exporter.simulator.item import WorkItem
+from exporter.simulator.options import EnvelopeField, Options
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- times are formatted without an offset, and "Z" added
 

@@ -9,10 +9,10 @@ from typing import Any, Literal, Never
 
 import httpx
 
-from .client import Refused, WorkClient
-from .clock import Clock
-from .item import STOPPING
-from .lifecycle import NO_HEARTBEAT
+from exporter.simulator.client import Refused, WorkClient
+from exporter.simulator.clock import Clock
+from exporter.simulator.item import STOPPING
+from exporter.simulator.lifecycle import NO_HEARTBEAT
 
 Span = tuple[float, float]
 """From and to, in seconds; a duration is drawn evenly from it."""

@@ -56,12 +56,12 @@ async def test_a_bell_ends_a_sleep(clock: RealClock | ManualClock) -> None:
 
 
 @pytest.mark.parametrize("clock", [RealClock(), ManualClock()], ids=["real", "manual"])
-async def test_a_ring_that_was_not_heard_ends_a_sleep_at_once(clock: RealClock | ManualClock) -> None:
+async def test_a_ring_that_was_not_seen_ends_a_sleep_at_once(clock: RealClock | ManualClock) -> None:
     bell = Bell()
     bell.ring()
-    heard = bell.rings
+    rings_seen = bell.rings
     bell.ring()
-    await clock.sleep(3600, bell, heard)
+    await clock.sleep(3600, bell, rings_seen)
 
 
 async def test_a_bell_can_be_rung_from_another_thread() -> None:

@@ -86,8 +86,8 @@ class QueueMachine(RuleBasedStateMachine):
     def ack(self, work_id: str, worker: str | None) -> None:
         item = self.model[work_id]
         owner = item.poller if item.state == "queued" else item.holder
-        stranger = owner is not None and worker is not None and owner != worker
-        refused = item.state in ("stopping", "stopped") or stranger
+        other_worker = owner is not None and worker is not None and owner != worker
+        refused = item.state in ("stopping", "stopped") or other_worker
         assert self.ask(self.account.ack(work_id, worker)).status_code == (409 if refused else 200)
         if not refused and item.state == "queued":
             self.model[work_id] = Modelled("starting", holder=worker or owner)
