@@ -558,8 +558,8 @@ links: {session: 'https://example.com/{session_id}'}
         assert isinstance(client.token, FileToken)
         assert client.token.read() == TOKEN
         assert settings.discovery.refresh_interval == 60
-        assert [pattern.pattern for pattern in settings.discovery.include] == ["gpu-.*"]
-        assert [pattern.pattern for pattern in settings.discovery.exclude] == ["gpu-test"]
+        assert [pattern.text for pattern in settings.discovery.include] == ["gpu-.*"]
+        assert [pattern.text for pattern in settings.discovery.exclude] == ["gpu-test"]
         settings = wiring.account_settings(configured)
         assert settings.client.token == EnvironmentToken("QODER_PAT")
         assert settings.environments is not None

@@ -154,7 +154,7 @@ def _serve(flags: Flags) -> None:
         log.info("listening", address=str(Address(*sock.getsockname()[:2])), path=flags.web_telemetry_path)
 
     async def run() -> None:
-        await serve(Reloadable(lambda: load(flags.config_file), flags.web_telemetry_path), sockets)
+        await serve(Reloadable(config, lambda: load(flags.config_file), flags.web_telemetry_path), sockets)
 
     _run(run())
 

@@ -11,52 +11,61 @@ from exporter.config import Config, ConfigError
 from exporter.metrics.families import Reload
 from exporter.web.app import WebSettings
 
+LOAD_SECONDS = 10.0
+"""How long reading the configuration may take: its file may be a pipe that nobody writes to."""
+
 log = structlog.get_logger()
 
 
 class Reloadable:
     """An exporter by its configuration, and by another one once that is loaded.
 
-    A new configuration gets a new fleet, which takes over what the old one knows of each environment; until it has
-    looked up what to watch, the old one goes on.
+    The fleet stays the same: it goes on by the new configuration, and only what differs is made anew.
 
     Args:
-        load: Reads the configuration; raises `ConfigError`.
+        config: What to begin with.
+        load: Reads the configuration again; raises `ConfigError`.
         telemetry_path: Where the metrics are.
+
+    Raises:
+        Exception: The clients cannot be made.
     """
 
-    def __init__(self, load: Callable[[], Config], telemetry_path: str) -> None:
+    def __init__(self, config: Config, load: Callable[[], Config], telemetry_path: str) -> None:
         self._load = load
         self._telemetry_path = telemetry_path
-        self._config = load()
         self._loading = asyncio.Lock()
-        self.fleet = wiring.make_fleet(self._config)
-        self.settings: WebSettings = wiring.web_settings(self._config, telemetry_path)
+        self.fleet = wiring.make_fleet(config)
+        self.settings: WebSettings = wiring.web_settings(config, telemetry_path)
         self.loaded: Reload = wiring.loaded_now()
 
     async def reload(self) -> Sequence[str]:
-        """Load the configuration again, and return why that failed, a line an error; then the old one stays."""
+        """Load the configuration again, and return why that failed, one line per error; then nothing has changed."""
         async with self._loading:
             try:
-                config = self._load()
+                await self._go_on_by(await self._read())
             except ConfigError as error:
-                problems = [str(problem) for problem in error.problems]
-                log.error("configuration not loaded; the old one stays", problems=problems)  # noqa: TRY400 - said in full
-                self.loaded = replace(self.loaded, successful=False, problems=tuple(problems))
-                return problems
-            if config != self._config:
-                await self._take_over(config)
-                log.info("configuration loaded")
-            self.settings = wiring.web_settings(config, self._telemetry_path)
-            self.loaded = wiring.loaded_now()
+                return self._refused([str(problem) for problem in error.problems])
+            except TimeoutError:
+                return self._refused([f"the configuration could not be read within {LOAD_SECONDS:g} s"])
+            except (OSError, ValueError) as error:
+                return self._refused([str(error) or type(error).__name__])
+            except Exception as error:  # whatever it is, what runs must go on
+                log.exception("configuration not loaded: this is a defect of the exporter")
+                return self._refused([f"{type(error).__name__}: {error}"])
+            log.info("configuration loaded")
             return []
 
-    async def _take_over(self, config: Config) -> None:
-        old, new = self.fleet, wiring.make_fleet(config, self.fleet.records())
-        try:
-            await new.start()
-        except BaseException:
-            await new.close()
-            raise
-        self.fleet, self._config = new, config
-        await old.close()
+    async def _read(self) -> Config:
+        async with asyncio.timeout(LOAD_SECONDS):
+            return await asyncio.to_thread(self._load)
+
+    async def _go_on_by(self, config: Config) -> None:
+        settings = wiring.web_settings(config, self._telemetry_path)
+        await self.fleet.reconfigure(wiring.all_account_settings(config), wiring.tracking_settings(config))
+        self.settings, self.loaded = settings, wiring.loaded_now()
+
+    def _refused(self, problems: list[str]) -> list[str]:
+        log.error("configuration not loaded; the old one stays", problems=problems)
+        self.loaded = replace(self.loaded, successful=False, problems=tuple(problems))
+        return problems

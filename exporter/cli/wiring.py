@@ -1,28 +1,25 @@
 """From the configuration file's types to the settings of the rooms."""
 
-import re
 import time
-from collections.abc import Sequence
 
 from exporter.api.client import ClientSettings
 from exporter.api.token import EnvironmentToken, FileToken, TokenSource
 from exporter.config import Account, Config, Discovery, Histograms, describe
 from exporter.metrics.families import Reload
 from exporter.tracking.fleet import Fleet
-from exporter.tracking.record import EnvironmentRecord
+from exporter.tracking.patterns import Pattern
 from exporter.tracking.settings import AccountSettings, DiscoverySettings, EnvironmentSettings, TrackingSettings
 from exporter.web.app import WebSettings
 
 
-def make_fleet(config: Config, inherited: Sequence[EnvironmentRecord] = ()) -> Fleet:
-    """The fleet of everything that is configured; it belongs to the running event loop.
+def make_fleet(config: Config) -> Fleet:
+    """The fleet of everything that is configured; it belongs to the running event loop."""
+    return Fleet(all_account_settings(config), tracking_settings(config))
 
-    Args:
-        config: What is configured.
-        inherited: What an older fleet knows.
-    """
-    accounts = [account_settings(account) for account in config.accounts]
-    return Fleet(accounts, tracking_settings(config), inherited=inherited)
+
+def all_account_settings(config: Config) -> list[AccountSettings]:
+    """What the tracking room must know of the accounts."""
+    return [account_settings(account) for account in config.accounts]
 
 
 def account_settings(account: Account, token: TokenSource | None = None) -> AccountSettings:
@@ -103,6 +100,6 @@ def _token(account: Account) -> TokenSource:
 def _discovery(discovery: Discovery) -> DiscoverySettings:
     return DiscoverySettings(
         refresh_interval=discovery.refresh_interval,
-        include=tuple(re.compile(pattern) for pattern in discovery.include),
-        exclude=tuple(re.compile(pattern) for pattern in discovery.exclude),
+        include=tuple(Pattern(pattern) for pattern in discovery.include),
+        exclude=tuple(Pattern(pattern) for pattern in discovery.exclude),
     )

@@ -24,6 +24,7 @@ from exporter.config.model import (
 from exporter.config.problem import KeyPath, Problem, show
 from exporter.histogram import SECONDS_TO_A_WEEK
 from exporter.metrics.labels import RESERVED, label_name
+from exporter.tracking.patterns import Pattern, PatternError
 
 Finding = tuple[KeyPath, str]
 """Where something is wrong, and what."""
@@ -93,8 +94,8 @@ def _discovery(discovery: Discovery) -> Iterator[Finding]:
     for key in ("include", "exclude"):
         for i, pattern in enumerate(getattr(discovery, key)):
             try:
-                re.compile(pattern)
-            except re.error as error:
+                Pattern(pattern)
+            except PatternError as error:
                 yield (key, i), f"`{pattern}` is not a regular expression: {error}"
 
 

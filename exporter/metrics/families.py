@@ -209,3 +209,7 @@ def _account(out: Families, view: AccountView) -> None:
     out.add(table.API_CLOCK_SKEW, (view.name,), view.clock_skew)
     out.add(table.ENVIRONMENTS, (view.name,), view.environments)
     out.add(table.DISCOVERY_UP, (view.name,), view.discovery_up)
+    out.add(table.ENVIRONMENTS_GONE, (view.name,), len(view.gone))
+    out.add(table.ENVIRONMENT_CONFLICTS, (view.name,), len(view.conflicts))
+    if view.discovery_up is not None:
+        out.add(table.DISCOVERY_UNMATCHED, (view.name,), len(view.unmatched))

@@ -183,6 +183,24 @@ DISCOVERY_UP = MetricSpec(
     ("account",),
     "1 if the last discovery of the account's environments succeeded, else 0.",
 )
+ENVIRONMENTS_GONE = MetricSpec(
+    "qoder_exporter_environments_gone",
+    "gauge",
+    ("account",),
+    "Environments that have left the account in the last 24 hours, and are no longer watched.",
+)
+ENVIRONMENT_CONFLICTS = MetricSpec(
+    "qoder_exporter_environment_conflicts",
+    "gauge",
+    ("account",),
+    "Environments that this account sees, too, but that are read through an account before it in the configuration.",
+)
+DISCOVERY_UNMATCHED = MetricSpec(
+    "qoder_exporter_discovery_unmatched_patterns",
+    "gauge",
+    ("account",),
+    "Patterns of discovery.include that matched no environment in the last successful discovery.",
+)
 LOOP_LAG = MetricSpec(
     "qoder_exporter_loop_lag_seconds",
     "gauge",

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from exporter.tracking.tracker import Tracker
 from exporter.tracking.view import EnvironmentIdentity, EnvironmentView
@@ -47,6 +48,13 @@ class AdHoc:
         if view.outcomes and view.outcomes[0].reason == "not_found":
             self._forget(environment_id)
         return view
+
+    def reconfigure(self, account: str, change: Callable[[Tracker], None]) -> None:
+        """Go on by other settings, which ``change`` gives to each tracker, and under this name of the account."""
+        self._account = account
+        for tracker in self._trackers.values():
+            tracker.environment = replace(tracker.environment, account=account)
+            change(tracker)
 
     async def close(self) -> None:
         """Stop everything under way."""

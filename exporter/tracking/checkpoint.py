@@ -4,7 +4,11 @@ The first line names the format and carries a checksum of the rest. The file is 
 old one or the new one whatever happens.
 """
 
+import contextlib
+import errno
+import fcntl
 import os
+import re
 import tempfile
 import time
 import zlib
@@ -22,6 +26,9 @@ VERSION = 1
 KEPT_FOR = 30 * 86400.0
 """Seconds for which an environment that is no longer watched is kept, in case it comes back."""
 
+MAX_COUNT = 2**53
+"""More than any number in a record can be."""
+
 log = structlog.get_logger()
 
 
@@ -31,8 +38,14 @@ class _Header(msgspec.Struct, frozen=True):
     crc32: int
 
 
+class InUseError(OSError):
+    """Another process writes the same file."""
+
+
 class Checkpoint:
     """The file, and what is known of environments, watched at the moment or not.
+
+    While a process uses the file it holds a lock on it, so that a second one notices.
 
     Args:
         path: Where the file is.
@@ -49,16 +62,21 @@ class Checkpoint:
         self._records: dict[tuple[str, str], EnvironmentRecord] = {}
         self._now = now
         self._written = b""
+        self._lock: int | None = None
 
     def load(self) -> None:
-        """Read the file; one that cannot be used is set aside with a warning."""
+        """Read the file; one that cannot be used is set aside with a warning. Remove what a killed write left."""
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
-            return
-        except OSError as error:
+            content = None
+        except (OSError, ValueError) as error:
             self.usable = False
-            log.warning("checkpoint cannot be read and is not used", path=str(self.path), error=error.strerror)
+            why = getattr(error, "strerror", None) or str(error)
+            log.warning("checkpoint cannot be read and is not used", path=str(self.path), error=why)
+            return
+        self._remove_leftovers()
+        if content is None:
             return
         try:
             records = _decode(content)
@@ -67,6 +85,10 @@ class Checkpoint:
             return
         self._records = {(record.base_url, record.environment_id): record for record in records}
         log.info("checkpoint read", path=str(self.path), environments=len(self._records))
+        try:
+            self._acquire()
+        except InUseError as error:
+            log.warning("another process uses the checkpoint; give each its own", path=str(self.path), why=str(error))
 
     def known(self, base_url: str, environment_id: str) -> EnvironmentRecord | None:
         """What is known of an environment that is to be watched."""
@@ -76,14 +98,24 @@ class Checkpoint:
         """Remember an environment that is no longer watched."""
         self._records[record.base_url, record.environment_id] = record
 
+    def inherit(self, other: "Checkpoint") -> None:
+        """Remember what another file knows, but for what this one knows from a later time."""
+        for key, record in other._records.items():
+            mine = self._records.get(key)
+            if mine is None or mine.saved_at <= record.saved_at:
+                self._records[key] = record
+
     def encode(self, current: Iterable[EnvironmentRecord]) -> bytes | None:
         """The file's next content, or None if it is the same as before.
 
         Args:
             current: The environments watched now; what is known of others stays.
+
+        Raises:
+            OSError: The file must not be written.
         """
         if not self.usable:
-            return None
+            raise OSError("the file that is there can neither be read nor set aside")
         watched = {(record.base_url, record.environment_id): record for record in current}
         oldest = self._now() - KEPT_FOR
         others = {key: record for key, record in self._records.items() if record.saved_at >= oldest}
@@ -96,24 +128,76 @@ class Checkpoint:
         """Replace the file as a whole, and see to it that it is on the disk.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: It cannot be written, or another process uses it.
         """
+        self._acquire()
         handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
         try:
-            with os.fdopen(handle, "wb") as file:
+            _lock(handle)
+            with os.fdopen(os.dup(handle), "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).replace(self.path)
-        except BaseException:
+        except BaseException as error:
+            os.close(handle)
             Path(temporary).unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.errno in (errno.EBUSY, errno.EXDEV):
+                why = "it is mounted as a single file and cannot be replaced; mount its directory instead"
+                raise OSError(error.errno, why) from None
             raise
+        self._hold(handle)
         directory = os.open(self.path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)
         finally:
             os.close(directory)
         self._written = content.partition(b"\n")[0]
+
+    def close(self) -> None:
+        """Leave the file to others."""
+        self._hold(None)
+
+    def _acquire(self) -> None:
+        """Lock the file that is there now, if there is one.
+
+        Raises:
+            InUseError: Another process has locked it.
+            OSError: It cannot be opened.
+        """
+        try:
+            handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return
+        if self._lock is not None and os.path.sameopenfile(handle, self._lock):
+            os.close(handle)
+            return
+        try:
+            _lock(handle)
+        except InUseError:
+            os.close(handle)
+            raise
+        self._hold(handle)
+
+    def _hold(self, handle: int | None) -> None:
+        """Keep a locked file open, and let go of the one before."""
+        if self._lock is not None:
+            os.close(self._lock)
+        self._lock = handle
+
+    def _remove_leftovers(self) -> None:
+        """Remove temporary files of writes that were killed; one that is being written is locked, and stays."""
+        pattern = re.compile(re.escape(f".{self.path.name}.") + "[a-z0-9_]{8}")
+        with contextlib.suppress(OSError):  # a directory that cannot be listed; writing will say so
+            for name in filter(pattern.fullmatch, os.listdir(self.path.parent)):
+                leftover = self.path.with_name(name)
+                with contextlib.suppress(OSError):
+                    handle = os.open(leftover, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+                    try:
+                        _lock(handle)
+                        leftover.unlink(missing_ok=True)
+                    finally:
+                        os.close(handle)
 
     def _set_aside(self, why: str) -> None:
         aside = self.path.with_name(f"{self.path.name}.set-aside-{int(self._now())}")
@@ -124,6 +208,20 @@ class Checkpoint:
             log.warning("checkpoint is not used", path=str(self.path), why=why, error=error.strerror)
         else:
             log.warning("checkpoint is not used and was set aside", path=str(self.path), why=why, now=str(aside))
+
+
+def _lock(handle: int) -> None:
+    """Lock an open file until it is closed; file systems without locks are taken to have one user.
+
+    Raises:
+        InUseError: Another process has locked it.
+    """
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InUseError(errno.EAGAIN, "another process uses it; give each exporter a checkpoint of its own") from None
+    except OSError:
+        log.debug("the checkpoint's file system has no locks")
 
 
 def _decode(content: bytes) -> list[EnvironmentRecord]:
@@ -147,6 +245,36 @@ def _decode(content: bytes) -> list[EnvironmentRecord]:
         records = msgspec.json.decode(body, type=list[EnvironmentRecord])
         for record in records:
             restore_lifecycle(record.lifecycle)
+            _check(record)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"its content does not fit this version: {error}") from None
     return records
+
+
+def _check(record: EnvironmentRecord) -> None:
+    """Find what no ledger can have led to.
+
+    Raises:
+        ValueError: The record makes no sense.
+    """
+    counted = record.lifecycle
+    numbers = [
+        *(counted.created, counted.stopped, counted.requeued, counted.vanished, record.next_rank),
+        *(number for counts, total in counted.histograms.values() for number in (*counts, total)),
+        *(segment.size for segment in record.segments),
+        *(count for segment in record.segments for _, count in segment.stopped),
+        *(item.rank for item in record.live),
+    ]
+    if not all(0 <= number < MAX_COUNT for number in numbers):
+        raise ValueError("a count is negative or beyond all bounds")
+    if any(sum(count for _, count in segment.stopped) > segment.size for segment in record.segments):
+        raise ValueError("more items have stopped than there are")
+    if any(item.rank >= record.next_rank for item in record.live):
+        raise ValueError("a live item lies beyond the end of the list")
+    ids = [item.seen.id for item in record.live]
+    if len(set(ids)) < len(ids):
+        raise ValueError("a live item is there twice")
+    if any(len(labels) != len(record.metadata_keys) for segment in record.segments for labels, _ in segment.stopped):
+        raise ValueError("its labels are not those of its metadata keys")
+    if any(len(item.seen.labels) != len(record.metadata_keys) for item in record.live):
+        raise ValueError("its labels are not those of its metadata keys")

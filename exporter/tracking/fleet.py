@@ -2,106 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import httpx
-import structlog
 
-from exporter.api.client import WorkAPI
-from exporter.tracking.ad_hoc import AdHoc
-from exporter.tracking.checkpoint import Checkpoint
-from exporter.tracking.discovery import Discovery
+from exporter.tracking.account import Account
+from exporter.tracking.keeper import Keeper
 from exporter.tracking.observation import Observation
-from exporter.tracking.record import EnvironmentRecord, copied
+from exporter.tracking.record import EnvironmentRecord
+from exporter.tracking.roster import Roster
 from exporter.tracking.settings import AccountSettings, TrackingSettings
 from exporter.tracking.tracker import Tracker
-from exporter.tracking.view import AccountView, EnvironmentIdentity, EnvironmentView, FleetView
-
-log = structlog.get_logger()
-
-
-class Account:
-    """One account's client, discovery and trackers."""
-
-    def __init__(
-        self,
-        settings: AccountSettings,
-        tracking: TrackingSettings,
-        known: Callable[[str, str], EnvironmentRecord | None],
-        checkpoint: Checkpoint | None,
-        *,
-        now: Callable[[], float] = time.time,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        self.settings = settings
-        self.api = WorkAPI(settings.client, now=now, transport=transport)
-        self.discovery = Discovery(settings, self.api, self._watch)
-        self.trackers: dict[str, Tracker] = {}
-        self._tracking = tracking
-        self._known = known
-        self._checkpoint = checkpoint
-        self._now = now
-        self._closing: set[asyncio.Task[None]] = set()
-        self.ad_hoc = AdHoc(settings.name, self._tracker)
-
-    def view(self) -> AccountView:
-        """What to show of the account itself."""
-        return AccountView(
-            name=self.settings.name,
-            requests=self.api.counts,
-            clock_skew=self.api.clock.skew,
-            client_restarts=self.api.restarts,
-            environments=len(self.trackers),
-            discovery_up=self.discovery.up,
-            discovery_error=self.discovery.error,
-            discovery_failure=self.discovery.failure,
-        )
-
-    async def close(self) -> None:
-        """Stop everything under way, and close the connections."""
-        await self.discovery.close()
-        await self.ad_hoc.close()
-        await asyncio.gather(*(tracker.close() for tracker in self.trackers.values()), *self._closing)
-        await self.api.close()
-
-    def _watch(self, names: Mapping[str, str]) -> None:
-        """Watch exactly these environments; those watched already keep what is known of them."""
-        for environment_id in self.trackers.keys() - names.keys():
-            log.info("no longer watched", account=self.settings.name, environment=environment_id)
-            closing = asyncio.create_task(self._let_go(self.trackers.pop(environment_id)))
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
-        trackers = {}
-        for environment_id, name in names.items():
-            identity = EnvironmentIdentity(environment_id, name, self.settings.name)
-            if environment_id not in self.trackers:
-                log.info("watching", account=self.settings.name, environment=environment_id, name=name)
-                self.trackers[environment_id] = self._tracker(identity)
-            trackers[environment_id] = self.trackers[environment_id]
-            trackers[environment_id].environment = identity
-        self.trackers = trackers
-
-    async def _let_go(self, tracker: Tracker) -> None:
-        """Stop watching an environment, and keep what is known of it when nothing can change that any more."""
-        await tracker.close()
-        if self._checkpoint is not None:
-            self._checkpoint.keep(tracker.record())
-
-    def _tracker(self, identity: EnvironmentIdentity) -> Tracker:
-        return Tracker(
-            identity,
-            self.api,
-            self._tracking,
-            page_interval=self.settings.page_interval,
-            record=self._known(self.api.settings.base_url, identity.id),
-            now=self._now,
-        )
-
-
-CHECKPOINT_INTERVAL = 30.0
-"""Seconds between two writings of the checkpoint, at the least."""
+from exporter.tracking.view import EnvironmentIdentity, EnvironmentView, FleetView
 
 
 class Fleet:
@@ -110,7 +24,6 @@ class Fleet:
     Args:
         accounts: Where from.
         tracking: How.
-        inherited: What another fleet in this process knows, which is newer than any checkpoint.
         now: Unix time on this machine's clock.
         transport: Replaces the network, for tests.
     """
@@ -120,20 +33,19 @@ class Fleet:
         accounts: Sequence[AccountSettings],
         tracking: TrackingSettings,
         *,
-        inherited: Iterable[EnvironmentRecord] = (),
         now: Callable[[], float] = time.time,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._tracking = tracking
-        self._inherited = {(record.base_url, record.environment_id): record for record in inherited}
-        self._checkpoint = Checkpoint(tracking.checkpoint, now) if tracking.checkpoint is not None else None
-        self._accounts = [
-            Account(account, tracking, self._known, self._checkpoint, now=now, transport=transport)
-            for account in accounts
-        ]
+        self._now = now
+        self._transport = transport
+        self._roster = Roster(self._known, self._keep, now)
+        self._accounts = [self._account(settings) for settings in accounts]
+        self._keeper = self._new_keeper(tracking)
+        self._starting = False
         self._started = asyncio.Event()
         self._interrupted = asyncio.Event()
-        self._saving: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
 
     @property
     def ready(self) -> bool:
@@ -141,45 +53,107 @@ class Fleet:
         return self._started.is_set()
 
     async def start(self) -> None:
-        """Look up what is to be watched; returns when every account has been asked once, well or not.
+        """Discover what is to be watched; returns when every account has been asked once, successfully or not.
 
         The first refresh begins right then, so that a long history is under way before the first scrape.
         """
-        if self._checkpoint is not None:
-            self._checkpoint.load()
-            self._saving = asyncio.create_task(self._save_regularly(self._checkpoint), name="checkpoint")
-        await asyncio.gather(*(account.discovery.start() for account in self._accounts))
+        if self._keeper is not None:
+            await self._keeper.start()
+        self._starting = True
+        self._assign()
+        for account in self._accounts:
+            account.discovery.start()
+        await self._looked()
         self._started.set()
-        for tracker in self._trackers():
+        for tracker in self._roster:
             tracker.refresh(time.monotonic() + self._tracking.min_interval)
+
+    async def reconfigure(self, accounts: Sequence[AccountSettings], tracking: TrackingSettings) -> None:
+        """Go on by another configuration. What it still has stays the same: clients, trackers, counters, what is shown.
+
+        Args:
+            accounts: Where from, from now on.
+            tracking: How.
+
+        Raises:
+            Exception: The configuration cannot be used, for instance because of a client's certificates; then nothing
+                has changed.
+        """
+        keeper = self._keeper
+        fresh: list[Account] = []
+        successors: list[tuple[Account, AccountSettings]] = []
+        try:
+            if tracking.checkpoint != self._tracking.checkpoint:
+                keeper = self._new_keeper(tracking)
+                if keeper is not None:
+                    await keeper.start(self._keeper)
+            for settings, old in _matched(accounts, self._accounts):
+                if old is not None and old.settings.client == settings.client:
+                    successors.append((old, settings))
+                    continue
+                account = self._account(settings)
+                fresh.append(account)
+                if old is not None:
+                    account.succeed(old)
+                successors.append((account, settings))
+        except BaseException:
+            await asyncio.gather(*(account.api.close() for account in fresh))  # discoveries may be a predecessor's
+            if keeper is not None and keeper is not self._keeper:
+                await keeper.close(save=False)
+            raise
+        self._swap(successors, tracking, keeper)
+
+    def _swap(
+        self, successors: Sequence[tuple[Account, AccountSettings]], tracking: TrackingSettings, keeper: Keeper | None
+    ) -> None:
+        """Go on by another configuration, in one step of the event loop."""
+        old_accounts, old_keeper, old_tracking = self._accounts, self._keeper, self._tracking
+        self._accounts = [account for account, _ in successors]
+        self._tracking, self._keeper = tracking, keeper
+        for account, settings in successors:
+            if account.settings != settings or old_tracking != tracking or account not in old_accounts:
+                account.reconfigure(settings, tracking)
+        self._assign()
+        kept = {id(account.discovery) for account in self._accounts}
+        for account in old_accounts:
+            if account not in self._accounts:
+                self._later(account.close(discovery=id(account.discovery) not in kept))
+        if old_keeper is not None and old_keeper is not keeper:
+            self._later(old_keeper.close(save=False))
 
     async def collect(self, deadline: float, only: EnvironmentIdentity | None = None) -> FleetView:
         """Refresh what is old enough to be refreshed, and show the newest data at the latest at ``deadline``.
 
-        The first call also waits for the first look-up, so that what it shows is all there is, by its right name.
+        While an account has not been asked yet what is to be watched, that is waited for too, so that what is shown is
+        all there is, by its right name.
 
         Args:
             deadline: On ``time.monotonic()``'s clock. What is not done by then goes on, and serves the next call.
             only: The one environment to refresh and wait for; None for all. What is shown is everything all the same.
         """
-        if not self.ready:
-            await self._until(self._started.wait(), deadline)
-        refreshes = {task for tracker in self._trackers(only) if (task := tracker.refresh(deadline)) is not None}
+        refreshes = self._refresh(deadline, only)
+        if not self.ready or any(not account.discovery.looked.is_set() for account in self._accounts):
+            await self._until(self._all_known(), deadline)
+            refreshes |= self._refresh(deadline, only)
         if refreshes:
             await self._until(asyncio.wait(refreshes), deadline)
+        if self._roster.settle():
+            self._assign()
         return self.view()
 
     async def complete(self) -> FleetView:
         """Read everything there is to read, however long it takes, and show it."""
-        await asyncio.gather(*(tracker.complete() for tracker in self._trackers()))
+        await asyncio.gather(*(tracker.complete() for tracker in self._roster))
         return self.view()
 
     def view(self) -> FleetView:
-        """The newest data as they are."""
+        """The last data as they are."""
+        leaving = self._roster.leaving()
         return FleetView(
-            environments=tuple(tracker.view() for tracker in self._trackers()),
+            environments=tuple(_shown(tracker.view(), leaving) for tracker in self._roster),
             accounts=tuple(account.view() for account in self._accounts),
             metadata_keys=self._tracking.metadata_keys,
+            checkpoint=None if self._keeper is None else self._keeper.view(),
         )
 
     async def probe(self, environment_id: str, deadline: float, account: str | None = None) -> EnvironmentView | None:
@@ -200,10 +174,6 @@ class Fleet:
         """The live items of an environment as last read, in the order of its list; none where it is not watched."""
         return next((tracker.items() for tracker in self._trackers(environment)), ())
 
-    def records(self) -> list[EnvironmentRecord]:
-        """What a fleet that takes over from this one must know, apart from what this one goes on to change."""
-        return [copied(tracker.record()) for tracker in self._trackers()]
-
     def interrupt(self) -> None:
         """Let every call of :meth:`collect` under way, and every later one, show at once what there is."""
         self._interrupted.set()
@@ -211,22 +181,47 @@ class Fleet:
     async def close(self) -> None:
         """Stop everything under way, write the checkpoint, and close the connections."""
         self.interrupt()
-        if self._saving is not None:
-            await self._saving
-        await asyncio.gather(*(account.close() for account in self._accounts))
-        if self._checkpoint is not None and self._saving is not None:
-            await self._save(self._checkpoint)
+        await asyncio.gather(*(account.discovery.close() for account in self._accounts))
+        await self._roster.close()
+        if self._keeper is not None:
+            await self._keeper.close(save=self._starting)
+        await asyncio.gather(*(account.close() for account in self._accounts), *self._closing)
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _account(self, settings: AccountSettings) -> Account:
+        return Account(settings, self._tracking, self._assign, now=self._now, transport=self._transport)
+
+    def _new_keeper(self, tracking: TrackingSettings) -> Keeper | None:
+        if tracking.checkpoint is None:
+            return None
+        return Keeper(tracking.checkpoint, lambda: (tracker.record() for tracker in self._roster), self._now)
+
+    def _assign(self) -> None:
+        """Watch what the accounts select now."""
+        if self._starting:  # not before the checkpoint has been read
+            self._roster.assign(self._accounts, self._tracking)
 
     def _known(self, base_url: str, environment_id: str) -> EnvironmentRecord | None:
-        """What is known of an environment from before it was watched here."""
-        inherited = self._inherited.get((base_url, environment_id))
-        if inherited is not None or self._checkpoint is None:
-            return inherited
-        return self._checkpoint.known(base_url, environment_id)
+        """What is known of an environment from an earlier run."""
+        return None if self._keeper is None else self._keeper.checkpoint.known(base_url, environment_id)
 
-    def _trackers(self, only: EnvironmentIdentity | None = None) -> list[Tracker]:
-        trackers = [tracker for account in self._accounts for tracker in account.trackers.values()]
-        return trackers if only is None else [tracker for tracker in trackers if tracker.environment == only]
+    def _keep(self, record: EnvironmentRecord) -> None:
+        if self._keeper is not None:
+            self._keeper.checkpoint.keep(record)
+
+    def _trackers(self, only: EnvironmentIdentity | None) -> Iterator[Tracker]:
+        return (tracker for tracker in self._roster if only is None or tracker.environment == only)
+
+    def _refresh(self, deadline: float, only: EnvironmentIdentity | None) -> set[asyncio.Task[None]]:
+        return {task for tracker in self._trackers(only) if (task := tracker.refresh(deadline)) is not None}
+
+    async def _looked(self) -> None:
+        await asyncio.gather(*(account.discovery.looked.wait() for account in self._accounts))
+
+    async def _all_known(self) -> None:
+        await self._started.wait()
+        await self._looked()
 
     async def _until(self, work: Coroutine[Any, Any, object], deadline: float) -> None:
         """Wait for some work until the deadline or an interruption, which end the waiting alone, not the work."""
@@ -236,20 +231,30 @@ class Fleet:
         for each in waiting:
             each.cancel()
 
-    async def _save_regularly(self, checkpoint: Checkpoint) -> None:
-        """Write the checkpoint now and then until the fleet is closed, which writes it once more."""
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._interrupted.wait(), CHECKPOINT_INTERVAL)
-                return
-            await self._save(checkpoint)
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that nobody has to wait for, but for the end."""
+        task = asyncio.create_task(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
-    async def _save(self, checkpoint: Checkpoint) -> None:
-        """Write what has changed. A disk that is full is no reason to stop: what is in memory is still true."""
-        content = checkpoint.encode(tracker.record() for tracker in self._trackers())
-        if content is None:
-            return
-        try:
-            await asyncio.to_thread(checkpoint.write, content)
-        except OSError as error:
-            log.error("checkpoint cannot be written", path=str(checkpoint.path), error=error.strerror)  # noqa: TRY400
+
+def _matched(
+    settings: Sequence[AccountSettings], accounts: Sequence[Account]
+) -> list[tuple[AccountSettings, Account | None]]:
+    """Each account's settings with the account that they are for: that of the same name, or a renamed one."""
+    by_name = {account.settings.name: account for account in accounts}
+    names = {each.name for each in settings}
+    renamed = [account for account in accounts if account.settings.name not in names]
+    found: list[tuple[AccountSettings, Account | None]] = []
+    for each in settings:
+        account = by_name.get(each.name)
+        if account is None:
+            account = next((other for other in renamed if other.settings.client == each.client), None)
+            if account is not None:
+                renamed.remove(account)
+        found.append((each, account))
+    return found
+
+
+def _shown(view: EnvironmentView, leaving: frozenset[str]) -> EnvironmentView:
+    return replace(view, leaving=True) if view.environment.id in leaving else view

@@ -100,6 +100,11 @@ class Resync:
             self._task.add_done_callback(self._done)
         return self._task
 
+    def cancel(self) -> None:
+        """Stop the reading under way as soon as it waits for something, without waiting for that."""
+        if self._task is not None:
+            self._task.cancel()
+
     async def close(self) -> None:
         """Stop the reading under way; its outcome was logged if it had one."""
         if self._task is not None:

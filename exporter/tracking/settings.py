@@ -3,11 +3,11 @@
 The defaults are those of the configuration, and stand there alone.
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.api.client import ClientSettings
+from exporter.tracking.patterns import Pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,14 @@ class DiscoverySettings:
     """Which of an account's environments to watch.
 
     Attributes:
-        refresh_interval: Seconds between look-ups.
+        refresh_interval: Seconds between discoveries.
         include: An environment is watched if one of these matches its whole name or ID …
         exclude: … and none of these does.
     """
 
     refresh_interval: float
-    include: tuple[re.Pattern[str], ...]
-    exclude: tuple[re.Pattern[str], ...]
+    include: tuple[Pattern, ...]
+    exclude: tuple[Pattern, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from math import inf
 
 import structlog
@@ -78,18 +79,7 @@ class Tracker:
         self._outcomes = Outcomes()
         self.traversed_at = None if record is None else self._restore(record)
         self._corrected = self.ledger.corrections
-        self.resync = Resync(
-            environment.id,
-            api,
-            self._source,
-            self.ledger,
-            self.labeller,
-            settings=settings,
-            patience=self.patience,
-            ended=self._resync_ended,
-        )
-        if self.traversed_at is not None and self.traversed_at <= now():
-            self.resync.restore(now() - self.traversed_at)
+        self.resync = self._new_resync()
 
     # -- for the fleet ------------------------------------------------------------------------------------------------
 
@@ -174,6 +164,40 @@ class Tracker:
         self.ledger = restore_ledger(known)
         self.labeller = Labeller(settings.metadata_keys, settings.max_label_values, known.label_values)
         return known.traversed_at
+
+    def reconfigure(self, api: WorkAPI, settings: TrackingSettings, *, page_interval: float) -> None:
+        """Go on by other settings, or through another client; what is known and shown stays, what is under way ends.
+
+        Counts that the other settings make different are made anew; counters go on.
+        """
+        if (api, settings, page_interval) == (self._api, self._settings, self._page_interval):
+            return
+        self.resync.cancel()
+        if self._refresh is not None:
+            self._refresh.cancel()
+        self._begun = -inf
+        other_labels = settings.metadata_keys != self._settings.metadata_keys
+        why = outdated(self.record(), settings)
+        self._api, self._settings, self._page_interval = api, settings, page_interval
+        if why is not None:
+            log.info("the whole list is read again", environment=self.environment.id, why=why)
+            self.ledger = Ledger(lifecycle=self.ledger.lifecycle, corrections=self.ledger.corrections)
+            self.labeller = Labeller(settings.metadata_keys, settings.max_label_values)
+            self.traversed_at = None
+        if other_labels and self._snapshot is not None:
+            self._snapshot = replace(self._snapshot, queue=None)
+        self.resync = self._new_resync()
+
+    def _new_resync(self) -> Resync:
+        resync = Resync(
+            *(self.environment.id, self._api, self._source, self.ledger, self.labeller),
+            settings=self._settings,
+            patience=self.patience,
+            ended=self._resync_ended,
+        )
+        if self.traversed_at is not None and self.traversed_at <= self._now():
+            resync.restore(self._now() - self.traversed_at)
+        return resync
 
     async def close(self) -> None:
         """Stop whatever is under way."""

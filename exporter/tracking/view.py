@@ -19,6 +19,24 @@ class EnvironmentIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class GoneEnvironment:
+    """An environment that has left its account's list and is not watched any more; ``since`` is unix time."""
+
+    id: str
+    name: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """An environment that an account sees, and that an account before it, the ``owner``, reads."""
+
+    id: str
+    name: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentView:
     """One environment.
 
@@ -39,6 +57,7 @@ class EnvironmentView:
         corrections: Items whose count was found wrong when a part of the list was read again, and was corrected.
         unreadable: Items in the list of which something needed could not be read.
         disputed: Whether the API's own statistics contradict the counts.
+        leaving: Whether it is no longer in its account's list, or archived, and is watched until no item is live.
     """
 
     environment: EnvironmentIdentity
@@ -57,6 +76,7 @@ class EnvironmentView:
     corrections: int = 0
     unreadable: int = 0
     disputed: bool = False
+    leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +92,9 @@ class AccountView:
         discovery_error: The last discovery's failure, or None.
         discovery_failure: The same with its reason and the API's request ID, or None.
         client_restarts: How often its HTTP client was replaced because nothing came back any more.
+        gone: The environments that have left it in the last 24 hours.
+        unmatched: The include patterns that matched nothing in the last successful discovery.
+        conflicts: The environments that it sees, and that an account before it reads.
     """
 
     name: str
@@ -82,6 +105,9 @@ class AccountView:
     discovery_error: str | None
     discovery_failure: Outcome | None = None
     client_restarts: int = 0
+    gone: tuple[GoneEnvironment, ...] = ()
+    unmatched: tuple[str, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Environments that are read only because somebody asks for them."""
 
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.tracking import ad_hoc
+from exporter.tracking.patterns import Pattern
 from exporter.tracking.view import EnvironmentView
 from tests.support.settings import discovery_settings
 from tests.tracking.fleets import Account, counts, shown
@@ -17,7 +17,7 @@ from tests.tracking.virtual_time import VirtualTime
 @pytest.fixture
 def account(virtual_time: VirtualTime) -> Iterator[Account]:
     """An account that watches one of its environments."""
-    account = Account(virtual_time, discovery=discovery_settings(include=(re.compile("a"),)))
+    account = Account(virtual_time, discovery=discovery_settings(include=(Pattern("a"),)))
     account.environment("a", "queued")
     account.start()
     yield account

@@ -48,6 +48,7 @@ def save(watched: Watched, path: Path) -> bytes:
     content = file.encode([watched.tracker.record()])
     assert content is not None
     file.write(content)
+    file.close()
     return content
 
 
@@ -55,6 +56,7 @@ def load(watched: Watched, path: Path) -> EnvironmentRecord | None:
     """The record that a new process finds in the file."""
     file = Checkpoint(path, watched.clock.now)
     file.load()
+    file.close()
     return file.known(watched.api.settings.base_url, watched.id)
 
 
@@ -373,7 +375,8 @@ def test_a_file_that_can_neither_be_read_nor_set_aside_is_left_alone(watched: Wa
         file.load()
     assert [entry["log_level"] for entry in logs] == ["warning"]
     read(watched, 5)
-    assert file.encode([watched.tracker.record()]) is None
+    with pytest.raises(OSError, match="can neither be read nor set aside"):
+        file.encode([watched.tracker.record()])
     assert path.is_dir()
 
 
@@ -391,7 +394,9 @@ def test_a_damaged_file_that_cannot_be_renamed_is_left_alone(
         file.load()
     assert logs[0]["error"] == "Permission denied"
     read(watched, 5)
-    assert file.encode([watched.tracker.record()]) is None
+    with pytest.raises(OSError, match="can neither be read nor set aside"):
+        file.encode([watched.tracker.record()])
+    assert path.read_bytes() == b"damaged"
 
 
 # -- environments that are not watched --------------------------------------------------------------------------------
@@ -406,12 +411,14 @@ def test_an_environment_that_is_not_watched_now_is_kept_for_a_while(watched: Wat
     content = file.encode([])
     assert content is not None
     file.write(content)
+    file.close()
     assert load(watched, path) is not None
     watched.clock.advance(2 * 7200)
     file.load()
     content = file.encode([])
     assert content is not None
     file.write(content)
+    file.close()
     assert load(watched, path) is None
 
 

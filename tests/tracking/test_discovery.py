@@ -6,10 +6,14 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from exporter.simulator import Garbage, Options, Status
 from exporter.tracking.discovery import RETRY_INTERVAL, Discovery
+from exporter.tracking.patterns import Pattern, PatternError
+from exporter.tracking.roster import GONE_FOR
 from exporter.tracking.settings import DiscoverySettings, EnvironmentSettings
 from tests.support.settings import account_settings, discovery_settings
 from tests.tracking.fleets import Account
@@ -43,7 +47,7 @@ def names(account: Account) -> list[str]:
 
 
 def patterns(include: str = ".*", *exclude: str) -> DiscoverySettings:
-    return discovery_settings(include=(re.compile(include),), exclude=tuple(map(re.compile, exclude)))
+    return discovery_settings(include=(Pattern(include),), exclude=tuple(map(Pattern, exclude)))
 
 
 def test_every_self_hosted_environment_is_watched_in_the_order_of_the_names(begin: Begin) -> None:
@@ -70,7 +74,7 @@ def test_cloud_and_archived_and_unheard_of_environments_are_not_watched(begin: B
         (patterns("gpu"), []),
         (patterns(".*", "gpu-b.*"), ["cpu", "gpu-small"]),
         (patterns("gpu-.*", ".*-big", ".*-small"), []),
-        (discovery_settings(include=(re.compile("cpu"), re.compile("gpu-big"))), ["cpu", "gpu-big"]),
+        (discovery_settings(include=(Pattern("cpu"), Pattern("gpu-big"))), ["cpu", "gpu-big"]),
     ],
 )
 def test_patterns_choose_by_whole_names(begin: Begin, settings: DiscoverySettings, expected: list[str]) -> None:
@@ -175,8 +179,8 @@ def test_a_missing_field_of_the_envelope_does_not_matter(begin: Begin) -> None:
 def test_what_has_not_changed_is_not_told_again(begin: Begin) -> None:
     account = begin()
     account.environment("a")
-    told: list[Any] = []
-    looking = Discovery(account.settings, account.fleet._accounts[0].api, told.append)
+    told: list[bool] = []
+    looking = Discovery(account.settings, account.fleet._accounts[0].api, lambda: told.append(True))
     for _ in range(3):
         account.run(looking.look())
     assert len(told) == 1
@@ -200,3 +204,189 @@ def test_a_defect_while_looking_is_told_and_does_not_end_the_looking(begin: Begi
     account.transport.inner = inner
     account.wait(RETRY_INTERVAL + 1)
     assert names(account) == ["a"]
+
+
+# -- what is gone, and what only seems to be --------------------------------------------------------------------------
+
+
+def hide(account: Account, *environment_ids: str) -> None:
+    """Let the list of environments leave these out, as a replica does that lags behind."""
+    for environment_id in environment_ids:
+        account.simulation.environment(environment_id).archived_us = 1
+
+
+def unhide(account: Account, *environment_ids: str) -> None:
+    for environment_id in environment_ids:
+        account.simulation.environment(environment_id).archived_us = None
+
+
+def test_one_short_answer_makes_nothing_forgotten(begin: Begin) -> None:
+    account = begin()
+    ids = [account.environment(name, "queued") for name in ("a", "b", "c")]
+    account.start()
+    hide(account, *ids)
+    account.wait(290)
+    account.collect()
+    account.wait(11)
+    assert names(account) == ["a", "b", "c"]
+    unhide(account, *ids)
+    account.wait(RETRY_INTERVAL + 1)
+    view = account.collect()
+    assert [each.up for each in view.environments] == [True] * 3
+    assert not any(each.leaving for each in view.environments)
+    assert view.accounts[0].gone == ()
+
+
+def test_an_environment_that_is_missing_twice_and_idle_is_shown_as_gone_for_a_day(begin: Begin) -> None:
+    account = begin()
+    account.environment("a", "queued")
+    gone = account.environment("b", "stopped")
+    account.start()
+    account.collect()
+    hide(account, gone)
+    account.wait(301 + RETRY_INTERVAL)
+    with capture_logs() as logs:
+        account.collect()
+        account.wait(6)
+        view = account.collect()
+    assert names(account) == ["a"]
+    assert [(each.id, each.name) for each in view.accounts[0].gone] == [(gone, "b")]
+    assert view.accounts[0].environments == 1
+    assert [entry["environment"] for entry in logs if entry["event"] == "environment has left the account"] == [gone]
+    account.wait(GONE_FOR + 1)
+    assert account.collect().accounts[0].gone == ()
+
+
+def test_an_archived_environment_stays_until_it_is_drained(begin: Begin) -> None:
+    account = begin()
+    environment_id = account.environment("a", "active")
+    account.start()
+    account.simulation.archive_environment(environment_id)
+    for _ in range(5):
+        account.wait(301)
+        (shown,) = account.collect().environments
+        assert shown.up
+    assert shown.leaving
+    for item in account.simulation.truth(environment_id).live:
+        account.simulation.force(environment_id, item.id, "stopped")
+    account.wait(6)
+    account.collect()
+    assert account.collect().environments == ()
+
+
+def test_a_deleted_environment_goes_although_items_were_live(begin: Begin) -> None:
+    account = begin()
+    environment_id = account.environment("a", "active")
+    account.start()
+    account.collect()
+    account.simulation.delete_environment(environment_id)
+    account.wait(301 + RETRY_INTERVAL)
+    account.collect()
+    view = account.collect()
+    assert view.environments == ()
+    assert [each.name for each in view.accounts[0].gone] == ["a"]
+
+
+def test_an_outage_does_not_make_a_missing_environment_go(begin: Begin) -> None:
+    account = begin()
+    environment_id = account.environment("a", "active")
+    account.start()
+    account.collect()
+    hide(account, environment_id)
+    account.wait(301)
+    account.simulation.faults.add(Status(status=503, endpoint="list"))
+    account.wait(RETRY_INTERVAL)
+    for _ in range(5):
+        account.wait(60)
+        assert names(account) == ["a"]
+        account.collect(1)
+
+
+def test_an_environment_that_returns_goes_on_where_it_was_without_a_checkpoint(begin: Begin) -> None:
+    account = begin()
+    environment_id = account.environment("a")
+    account.start()
+    account.collect()
+    for _ in range(3):
+        account.simulation.create_work(environment_id, state="stopped")
+    account.wait(6)
+    account.collect()
+    hide(account, environment_id)
+    account.wait(301 + RETRY_INTERVAL)
+    account.collect()
+    assert account.collect().environments == ()
+    unhide(account, environment_id)
+    account.wait(301)
+    view = account.collect()
+    assert view.environments[0].lifecycle is not None
+    assert view.environments[0].lifecycle.created == 3
+    assert view.accounts[0].gone == ()
+
+
+def test_an_environment_renamed_out_of_the_patterns_is_left_out_at_once_and_not_gone(begin: Begin) -> None:
+    account = begin(discovery=patterns("gpu-.*"))
+    environment_id = account.environment("gpu-1", "active")
+    account.start()
+    account.simulation.rename_environment(environment_id, "cpu-1")
+    account.wait(301)
+    view = account.collect()
+    assert view.environments == ()
+    assert view.accounts[0].gone == ()
+
+
+def test_a_renamed_environment_is_shown_without_a_gap(begin: Begin) -> None:
+    account = begin()
+    environment_id = account.environment("old", "queued")
+    account.start()
+    account.collect()
+    account.simulation.faults.add(Status(status=503, endpoint="list"))
+    account.simulation.rename_environment(environment_id, "new")
+    before = account.fleet.view().environments[0]
+    account.run(account.fleet._accounts[0].discovery.look())
+    after = account.fleet.view().environments[0]
+    assert after.environment.name == "new"
+    assert after.snapshot == before.snapshot
+    assert after.snapshot is not None
+
+
+def test_patterns_that_match_nothing_are_told(begin: Begin) -> None:
+    settings = discovery_settings(include=(Pattern("gpu-.*"), Pattern("typo-.*"), Pattern("cpu")))
+    account = begin(discovery=settings)
+    account.environment("gpu-1")
+    account.environment("cpu", kind="cloud")
+    account.start()
+    assert account.fleet.view().accounts[0].unmatched == ("typo-.*", "cpu")
+
+
+def test_an_account_without_environments_has_unmatched_patterns(begin: Begin) -> None:
+    account = begin()
+    account.start()
+    view = account.fleet.view().accounts[0]
+    assert (view.environments, view.unmatched) == (0, (".*",))
+
+
+def test_before_a_discovery_succeeds_nothing_is_unmatched(begin: Begin) -> None:
+    account = begin()
+    account.simulation.faults.add(Status(status=503, endpoint="environments"))
+    account.start()
+    assert account.fleet.view().accounts[0].unmatched == ()
+
+
+def test_a_hostile_name_cannot_hang_a_pattern() -> None:
+    pattern = Pattern("(a|aa)+b")
+    with capture_logs() as logs:
+        assert not pattern.matches("a" * 100_000)
+    assert [entry["event"] for entry in logs] == ["a pattern takes too long on a name and counts as no match"]
+    assert len(logs[0]["name"]) <= 100
+    assert pattern.matches("aab")
+
+
+@given(st.text(max_size=30))
+def test_a_pattern_is_compiled_or_refused_with_a_reason(text: str) -> None:
+    try:
+        pattern = Pattern(text)
+    except PatternError as error:
+        reason = str(error)
+    else:
+        reason = f"it matches: {pattern.matches('any name')}"
+    assert reason

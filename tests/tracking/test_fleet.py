@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.simulator import Latency, Status
-from exporter.tracking import fleet
+from exporter.tracking import keeper
 from exporter.tracking.checkpoint import Checkpoint
-from exporter.tracking.fleet import Fleet
+from exporter.tracking.discovery import RETRY_INTERVAL
 from exporter.tracking.ledger import Ledger
+from exporter.tracking.patterns import Pattern
 from exporter.tracking.settings import EnvironmentSettings
 from exporter.tracking.tracker import INTERNAL, Tracker
 from exporter.tracking.traversal import Traversal
-from exporter.tracking.view import EnvironmentIdentity
-from tests.support.settings import account_settings, tracking_settings
+from exporter.tracking.view import CheckpointView, EnvironmentIdentity
+from tests.support.settings import account_settings, discovery_settings, tracking_settings
 from tests.tracking.fleets import Account, by_name, counts, shown
 from tests.tracking.virtual_time import VirtualTime
 
@@ -50,6 +52,13 @@ def account(begin: Begin) -> Account:
     made.collect()
     made.wait(6)
     return made
+
+
+def leave(account: Account, environment_id: str) -> None:
+    """Archive an environment in which nothing is live any more."""
+    for item in account.simulation.truth(environment_id).live:
+        account.simulation.force(environment_id, item.id, "stopped")
+    account.simulation.archive_environment(environment_id)
 
 
 # -- together ---------------------------------------------------------------------------------------------------------
@@ -295,9 +304,11 @@ def test_after_a_failure_data_are_read_again(account: Account) -> None:
 def test_environments_come_and_go_and_are_renamed(account: Account) -> None:
     a, b = account.simulation.environments
     account.environment("c", "active")
-    account.simulation.archive_environment(a)
+    leave(account, a)
     account.simulation.rename_environment(b, "z")
-    account.wait(301)
+    account.wait(301 + RETRY_INTERVAL)
+    account.collect()
+    account.wait(6)
     view = account.collect()
     assert shown(view) == {"c": {"active": 1}, "z": {"queued": 1, "stopped": 2}}
     assert view.accounts[0].environments == 2
@@ -338,10 +349,13 @@ def test_a_failing_look_up_leaves_what_was_known(account: Account) -> None:
 
 def test_a_refresh_of_an_environment_that_goes_is_no_longer_waited_for(account: Account) -> None:
     a, _ = account.simulation.environments
-    account.simulation.archive_environment(a)
+    account.run(account.fleet.reconfigure([], account.tracking))
     account.simulation.faults.add(Latency(seconds=400, environment_id=a))
+    account.run(account.fleet.reconfigure([account.settings], account.tracking))
+    account.wait(1)
     account.collect(1)
-    account.wait(301)
+    only_b = replace(account.settings, discovery=discovery_settings(exclude=(Pattern("a"),)))
+    account.run(account.fleet.reconfigure([only_b], account.tracking))
     start = account.virtual.now
     assert set(shown(account.collect(100))) == {"b"}
     assert account.virtual.now == start
@@ -363,32 +377,6 @@ def test_two_accounts_are_shown_in_their_order(begin: Begin) -> None:
     ]
     assert view.environments[1].failures["auth"] == 1
     assert [each.name for each in view.accounts] == ["one", "two"]
-
-
-def test_a_fleet_that_takes_over_counts_each_event_once_though_the_old_one_goes_on(account: Account) -> None:
-    a, b = account.simulation.environments
-    account.simulation.create_work(a)
-    account.collect()
-    records = account.fleet.records()
-    for work in account.simulation.truth(b).live:
-        account.simulation.force(b, work.id, "stopped")
-    account.simulation.create_work(b, state="stopped")
-    account.wait(6)
-    account.collect()
-    old, account.fleet = (
-        account.fleet,
-        Fleet(
-            [account.settings], account.tracking, inherited=records, now=account.clock.now, transport=account.transport
-        ),
-    )
-    account.start()
-    for _ in range(2):
-        view = account.collect()
-        assert shown(view) == {"a": {"queued": 2, "active": 1}, "b": {"stopped": 4}}
-        lifecycles = [each.lifecycle for each in view.environments]
-        assert [(each.created, each.stopped) for each in lifecycles if each is not None] == [(1, 0), (1, 2)]
-        account.wait(6)
-    account.run(old.close())
 
 
 # -- the checkpoint ---------------------------------------------------------------------------------------------------
@@ -443,7 +431,7 @@ def test_the_checkpoint_is_written_on_change_at_a_bounded_rate(kept: Account, wr
         kept.wait(3)
         kept.collect()
     assert 5 <= len(writes) <= 6
-    assert all(later - earlier >= fleet.CHECKPOINT_INTERVAL for earlier, later in pairwise(writes))
+    assert all(later - earlier >= keeper.CHECKPOINT_INTERVAL for earlier, later in pairwise(writes))
 
 
 def test_without_a_change_nothing_is_written(begin: Begin, tmp_path: Path, writes: list[float]) -> None:
@@ -470,8 +458,15 @@ def test_a_full_disk_is_told_and_stops_nothing(kept: Account, monkeypatch: pytes
             kept.wait(65)
             assert kept.collect().environments[0].up
         told = [entry for entry in logs if entry["event"] == "checkpoint cannot be written"]
-        assert [entry["error"] for entry in told] == ["No space left on device"] * 2
-    kept.wait(31)
+        assert [entry["error"] for entry in told] == ["No space left on device"], "once, not at every attempt"
+        assert kept.fleet.view().checkpoint == CheckpointView(last_success=None, failures=2)
+    with capture_logs() as logs:
+        kept.wait(31)
+    assert [entry["event"] for entry in logs if "checkpoint" in entry["event"]] == ["checkpoint is written again"]
+    view = kept.fleet.view().checkpoint
+    assert view is not None
+    assert view.last_success == pytest.approx(kept.clock.now(), abs=31)
+    assert view.failures == 2
     assert kept.tracking.checkpoint is not None
     assert kept.tracking.checkpoint.exists()
 
@@ -523,8 +518,9 @@ def test_an_environment_that_comes_back_goes_on_where_it_was(kept: Account) -> N
     (a,) = kept.simulation.environments
     kept.simulation.create_work(a)
     kept.collect()
-    kept.simulation.archive_environment(a)
-    kept.wait(301)
+    leave(kept, a)
+    kept.wait(301 + RETRY_INTERVAL)
+    kept.collect()
     assert shown(kept.collect()) == {}
     kept.simulation.environment(a).archived_us = None
     kept.simulation.create_work(a, state="stopped")
@@ -532,7 +528,7 @@ def test_an_environment_that_comes_back_goes_on_where_it_was(kept: Account) -> N
     view = kept.collect()
     lifecycle = view.environments[0].lifecycle
     assert lifecycle is not None
-    assert (lifecycle.created, lifecycle.stopped) == (2, 1)
+    assert (lifecycle.created, lifecycle.stopped) == (2, 3)
     assert len(kept.transport.requests) == 2
 
 
@@ -543,7 +539,7 @@ def test_a_checkpoint_of_an_unfinished_reading_is_gone_on_from(begin: Begin, tmp
     account.wait(9.5)
     assert account.fleet.view().environments[0].progress is not None
     account.restart()
-    ledger: Ledger = account.fleet._trackers()[0].ledger
+    ledger: Ledger = next(iter(account.fleet._roster)).ledger
     assert 900 <= ledger.next_rank < 2050
     account.transport.requests.clear()
     account.wait(13)
