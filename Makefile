@@ -44,10 +44,11 @@ format: $(VENV)/.dev ## Rewrite the code in the house style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.dev ## Write what is generated: the tables in the documentation, the alert rules, the dashboards
+docs: $(VENV)/.dev ## Write what is generated: the tables in the documentation, the alert rules, the dashboards, the manifests
 	$(BIN)/python -m tools.docs
 	$(BIN)/qoder-work-exporter mixin --output .
 	$(BIN)/python -m exporter.web.openapi > docs/openapi.json
+	$(BIN)/python -m tools.manifests
 
 lock: ## Pin the dependencies anew, with hashes (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras --upgrade pyproject.toml -o requirements.txt
