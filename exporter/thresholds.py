@@ -8,7 +8,7 @@ import msgspec
 
 from exporter.histogram import REQUEST_SECONDS, SECONDS_TO_A_WEEK
 
-Unit = Literal["seconds", "items", "share", "factor"]
+Unit = Literal["seconds", "items", "times", "share", "factor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +37,27 @@ class Thresholds:
     scrape_gap: float = _of(
         180, "seconds", "A value is carried over missing scrapes this long: two lost scrapes at one a minute."
     )
+    settle: float = _of(
+        180,
+        "seconds",
+        "After an outage, ages are judged again once they have been read for so long: workers have renewed leases.",
+    )
 
     no_workers_wait: float = _of(
-        120, "seconds", "Work that has waited this long should have been offered to a poller dozens of times."
+        480, "seconds", "A worker scaled up from zero has come by then, a new node and its images included."
     )
-    no_workers_for: float = _of(300, "seconds", "A rolling restart of the workers is over by then.")
+    no_workers_for: float = _of(120, "seconds", "More than one refresh has seen it.")
     idle_window: float = _of(
         600, "seconds", "Nobody acknowledged anything in this time. Workers without a Worker-ID show up here alone."
     )
     beating_within: float = _of(
         120, "seconds", "An item whose heartbeat is younger belongs to a live worker. Must be a bucket bound."
     )
-    growing_window: float = _of(900, "seconds", "The queue is compared with what it was this long ago.")
+    growing_window: float = _of(
+        900, "seconds", "The queue is compared with what it was this long ago: one that shrank is being worked off."
+    )
     growing_items: float = _of(3, "items", "Growth by fewer items may be one user; QoderWorkQueueStalled sees those.")
-    growing_for: float = _of(300, "seconds", "A worker that scales up from zero has started by then.")
+    growing_for: float = _of(120, "seconds", "More than one refresh has seen it.")
     queue_stalled_age: float = _of(
         900, "seconds", "Three times the objective's wait: somebody has been looking at a silent session for minutes."
     )
@@ -76,7 +83,11 @@ class Thresholds:
     burn_fast_long: float = _of(6, "factor", "Over 6 h (and 30 min): 5 % of the budget in six hours.")
     burn_slow_short: float = _of(3, "factor", "Over 1 d (and 2 h): 10 % of the budget in a day.")
     burn_slow_long: float = _of(1, "factor", "Over 3 d (and 6 h): the budget will just be used up.")
-    burn_fast_for: float = _of(120, "seconds", "The short window already filters blips.")
+    burn_fast_for: float = _of(
+        2700,
+        "seconds",
+        "A burst is submitted by then, and its queue shrinks; one that still does not needs more workers.",
+    )
     burn_slow_for: float = _of(900, "seconds", "A ticket can wait for a quarter of an hour of certainty.")
 
     heartbeat_late: float = _of(
@@ -105,15 +116,25 @@ class Thresholds:
         0.1, "share", "Of what was created in the hour: one item in ten is started more than once."
     )
 
+    unreadable_for: float = _of(900, "seconds", "An item that was being written when it was read is complete by then.")
+    disputed_for: float = _of(900, "seconds", "The list has been read again by then, and they still disagree.")
+    corrections: float = _of(2, "times", "In a day. Once is an accident; again is a cause that goes on.")
+
     environment_down_share: float = _of(
         0.5, "share", "Less than this share of refreshes succeeded in 5 min; one failed scrape is no outage."
     )
-    environment_down_for: float = _of(300, "seconds", "Retries and short API outages are over by then.")
+    environment_down_for: float = _of(
+        180,
+        "seconds",
+        "On top of the minutes in which the share falls: retries and short API outages are over by then.",
+    )
     environment_refused_for: float = _of(600, "seconds", "Access that was just granted or changed has settled.")
-    api_down_for: float = _of(180, "seconds", "Less than for one environment, so that one alert comes before many.")
+    environment_gone_for: float = _of(600, "seconds", "A configuration that is being edited is complete by then.")
+    nothing_watched_for: float = _of(600, "seconds", "The same, and two discoveries at the default interval of 5 min.")
+    api_down_for: float = _of(60, "seconds", "Less than for one environment, so that one alert comes before many.")
     token_refused_share: float = _of(0.5, "share", "More than this share of an account's requests got a 401 in 5 min.")
     token_refused_for: float = _of(120, "seconds", "A rotated token file has been read again by then.")
-    redundancy_lost_for: float = _of(900, "seconds", "An exporter of a pair that was restarted has caught up.")
+    redundancy_lost_for: float = _of(600, "seconds", "An exporter of a pair that was restarted has caught up.")
     history_incomplete_for: float = _of(
         3600, "seconds", "At ten pages a second 3,600,000 items of history have been read in this time."
     )
@@ -128,12 +149,14 @@ class Thresholds:
     api_slow_for: float = _of(900, "seconds", "A slow quarter of an hour is no blip.")
     throttled_share: float = _of(0.05, "share", "Of an account's requests: retries no longer hide it.")
     throttled_for: float = _of(900, "seconds", "Bursts of other clients are over by then.")
+    client_restarts: float = _of(2, "times", "In an hour; one may be a network that was changed.")
     clock_skew: float = _of(10, "seconds", "Far above what a synchronised clock shows; ages are corrected from 2 s on.")
     clock_skew_for: float = _of(900, "seconds", "Time for NTP to step in after a resume.")
     discovery_failing_for: float = _of(900, "seconds", "Three discoveries at the default interval of 5 min.")
-    reload_failed_for: float = _of(300, "seconds", "Whoever is editing the file has a moment to fix it.")
+    reload_failed_for: float = _of(600, "seconds", "Whoever is editing the file has a moment to fix it.")
+    checkpoint_failing_for: float = _of(900, "seconds", "A full disk that is being cleaned up is forgiven.")
     exporter_absent_for: float = _of(60, "seconds", "On top of 5 min in which no exporter was seen.")
-    exporter_down_for: float = _of(300, "seconds", "On top of 5 min without a scrape: a redeployment is over.")
+    exporter_down_for: float = _of(180, "seconds", "On top of 5 min without a scrape: a redeployment is over.")
 
     def __post_init__(self) -> None:
         """Refuse what no rule could mean.

@@ -1,6 +1,7 @@
 """The command that writes alert rules and dashboards."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -8,6 +9,7 @@ import yaml
 
 from exporter.cli.failure import Failure
 from exporter.mixin.render import drifted, files, write
+from exporter.mixin.rules.scope import Override, decode_overrides
 from exporter.mixin.site import Site
 from exporter.thresholds import Thresholds, decode
 
@@ -19,18 +21,33 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="The directory to write into."
 )
 @click.option("--thresholds", "thresholds_file", type=_FILE, help="A YAML file of thresholds to change, name: value.")
+@click.option(
+    "--environment-thresholds",
+    "overrides_file",
+    type=_FILE,
+    help="A YAML file of thresholds for some environments: a list of environments (a regular expression for their "
+    "names) and thresholds (name: value). The first that matches counts.",
+)
 @click.option("--grafana-url", default=Site.grafana, show_default=True, help="Where Grafana is.")
 @click.option("--runbooks-url", default=Site.runbooks, show_default=True, help="Where the runbooks are.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the directory is not current.")
-def mixin(output: Path, thresholds_file: Path | None, grafana_url: str, runbooks_url: str, check: bool) -> None:
+def mixin(
+    *,
+    output: Path,
+    thresholds_file: Path | None,
+    overrides_file: Path | None,
+    grafana_url: str,
+    runbooks_url: str,
+    check: bool,
+) -> None:
     """Write alert rules and dashboards, fitted to your own addresses and thresholds.
 
     It writes prometheus/rules, grafana/dashboards (to provision) and grafana/import (to import by hand) below the
     directory. Panels turn red at the thresholds of the alerts.
     """
-    thresholds = _thresholds(thresholds_file) if thresholds_file else Thresholds()
+    thresholds, overrides = _judged(thresholds_file, overrides_file)
     site = Site(grafana=grafana_url.rstrip("/"), runbooks=runbooks_url.rstrip("/"))
-    expected = files(thresholds, site)
+    expected = files(thresholds, site, overrides)
     try:
         if not check:
             write(output, expected)
@@ -40,8 +57,16 @@ def mixin(output: Path, thresholds_file: Path | None, grafana_url: str, runbooks
         raise Failure([error]) from error
 
 
-def _thresholds(path: Path) -> Thresholds:
+def _judged(thresholds_file: Path | None, overrides_file: Path | None) -> tuple[Thresholds, list[Override]]:
+    """The thresholds, and those of some environments."""
+    changed: Any = {}
+    path = thresholds_file
     try:
-        return decode(yaml.safe_load(path.read_text(encoding="utf-8")))
+        if thresholds_file:
+            changed = yaml.safe_load(thresholds_file.read_text(encoding="utf-8"))
+        thresholds = decode(changed)
+        path = overrides_file
+        entries = yaml.safe_load(overrides_file.read_text(encoding="utf-8")) if overrides_file else []
+        return thresholds, decode_overrides(entries, changed)
     except (OSError, yaml.YAMLError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise Failure([f"{path}: {error}"]) from error

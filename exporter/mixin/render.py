@@ -1,12 +1,13 @@
 """The files that rules and dashboards make, and whether a directory holds them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from exporter.mixin.dashboards.catalogue import dashboards
 from exporter.mixin.dashboards.import_variant import importable
 from exporter.mixin.rules.document import rules_file
+from exporter.mixin.rules.scope import Override
 from exporter.mixin.site import Site
 from exporter.thresholds import Thresholds
 
@@ -15,9 +16,9 @@ DASHBOARDS = Path("grafana/dashboards")
 IMPORT = Path("grafana/import")
 
 
-def files(thresholds: Thresholds, site: Site) -> dict[Path, str]:
+def files(thresholds: Thresholds, site: Site, overrides: Sequence[Override] = ()) -> dict[Path, str]:
     """Every file with its content, by its path below the output directory."""
-    return {RULES: rules_file(thresholds, site), **dict(_dashboards(thresholds))}
+    return {RULES: rules_file(thresholds, site, overrides), **dict(_dashboards(thresholds))}
 
 
 def _dashboards(thresholds: Thresholds) -> Iterator[tuple[Path, str]]:

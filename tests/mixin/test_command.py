@@ -6,11 +6,17 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from exporter.cli import main
+from exporter.mixin.rules.document import rules_file
+from exporter.mixin.rules.scope import OF_ENVIRONMENTS, Override
+from exporter.mixin.site import Site
+from exporter.thresholds import Thresholds, decode
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = "prometheus/rules/qoder-work.rules.yml"
@@ -133,3 +139,90 @@ def test_the_installed_package_needs_no_repository(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=outside, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (outside / "out" / RULES).read_text() == (ROOT / RULES).read_text()
+
+
+NIGHTLY = """
+- environments: nightly-.*
+  thresholds: {queue_stalled_age: 28800, objective_wait: 3600}
+- environments: nightly-gpu|"odd"
+  thresholds: {heartbeat_lost: 1200}
+"""
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> dict[str, list[dict[str, Any]]]:
+    """The rules by name, where some environments have thresholds of their own."""
+    (tmp_path / "thresholds.yml").write_text("backlog_age: 400\n")
+    (tmp_path / "nightly.yml").write_text(NIGHTLY)
+    files = ("--thresholds", tmp_path / "thresholds.yml", "--environment-thresholds", tmp_path / "nightly.yml")
+    assert mixin("--output", tmp_path, *files) == (0, "")
+    rules: dict[str, list[dict[str, Any]]] = {}
+    for group in yaml.safe_load((tmp_path / RULES).read_text())["groups"]:
+        for rule in group["rules"]:
+            rules.setdefault(rule.get("alert") or rule["record"], []).append(rule)
+    return rules
+
+
+def test_environments_with_thresholds_of_their_own_have_rules_of_their_own(
+    apart: dict[str, list[dict[str, Any]]],
+) -> None:
+    usual, nightly, odd = (rule["expr"] for rule in apart["QoderWorkQueueStalled"])
+    assert '{state="queued", environment!~"nightly-.*|nightly-gpu|\\"odd\\""} > 900' in usual
+    assert '{state="queued", environment=~"nightly-.*"} > 28800' in nightly
+    assert '{state="queued", environment=~"nightly-gpu|\\"odd\\"", environment!~"nightly-.*"} > 900' in odd
+    assert [">" + rule["expr"].partition(" >")[2].split()[0] for rule in apart["QoderWorkHeartbeatLost"]] == [
+        ">600",
+        ">600",
+        ">1200",
+    ]
+
+
+def test_what_nobody_changed_is_one_rule_for_all(apart: dict[str, list[dict[str, Any]]]) -> None:
+    (backlog,) = apart["QoderWorkBacklogNotDraining"]
+    assert backlog["expr"].startswith('environment_state:qoder_work_oldest_age_seconds:max{state="queued"} > 400\n')
+    assert len(apart["QoderWorkStuckStarting"]) == 1
+    assert len(apart["environment:qoder_work_items_beating:max"]) == 1
+
+
+def test_the_objective_of_an_environment_reaches_its_recordings(apart: dict[str, list[dict[str, Any]]]) -> None:
+    usual, nightly, odd = apart["environment:qoder_work_queue_wait_late:increase1h"]
+    assert 'le=~"3600(\\\\.0)?", environment=~"nightly-.*"' in nightly["expr"]
+    assert all('le=~"300(\\\\.0)?"' in rule["expr"] for rule in (usual, odd))
+
+
+@pytest.mark.program("promtool")
+def test_prometheus_accepts_rules_for_some_environments(apart: dict[str, list[dict[str, Any]]], tmp_path: Path) -> None:
+    assert apart
+    done = subprocess.run(["promtool", "check", "rules", tmp_path / RULES], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a: 1\n", "must be a list of environments (a pattern) and thresholds (a mapping)"),
+        ("- {environments: a}\n", "must be a list of environments (a pattern) and thresholds (a mapping)"),
+        ("- {environments: 5, thresholds: {}}\n", "environments must be a pattern for names, not 5"),
+        ("- {environments: 'a(', thresholds: {}}\n", "environments: 'a(' is no regular expression: "),
+        ("- {environments: a, thresholds: 5}\n", "thresholds of 'a' must be a mapping of names to numbers"),
+        ("- {environments: a, thresholds: {scrape_gap: 60}}\n", "'a': scrape_gap: unknown, or cannot differ"),
+        ("- {environments: a, thresholds: {queue_staled: 60}}\n", "'a': queue_staled: unknown, or cannot differ"),
+        ("- {environments: a, thresholds: {heartbeat_lost: -1}}\n", "heartbeat_lost must be above 0, not -1"),
+    ],
+)
+def test_wrong_environment_thresholds_are_named(content: str, message: str, tmp_path: Path) -> None:
+    mine = tmp_path / "environments.yml"
+    mine.write_text(content)
+    code, output = mixin("--output", tmp_path / "out", "--environment-thresholds", mine)
+    assert code == 1
+    assert output.startswith(f"{mine}: ")
+    assert message in output
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", sorted(OF_ENVIRONMENTS))
+def test_every_threshold_of_environments_can_differ(name: str) -> None:
+    other = {"beating_within": 300, "objective_wait": 600}.get(name, getattr(Thresholds(), name) / 2)
+    rules = rules_file(Thresholds(), Site(), [Override("some", decode({name: other}))])
+    assert 'environment=~"some"' in rules
+    assert 'environment!~"some"' in rules

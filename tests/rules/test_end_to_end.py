@@ -103,7 +103,7 @@ def test_a_lost_heartbeat_reaches_the_pager_and_so_does_its_end(tmp_path: Path) 
     assert [alert["labels"] for alert in paged] == [labels] * len(paged)
     assert [alert["labels"] for alert in ended] == [labels] * len(ended)
     annotations = paged[0]["annotations"]
-    assert annotations["summary"] == "An item's worker has been silent for longer than any lease lasts."
+    assert annotations["summary"] == "An item's worker has sent no heartbeat for longer than any lease lasts."
     assert re.match(
         rf"Environment {NAME} \({environment_id}\): an active or stopping item has had no heartbeat for 1[01]m \d+s,",
         annotations["description"],

@@ -21,14 +21,14 @@ RECORDED = {rule.name: rule for rule in recorded(Thresholds())}
 RULES: tuple[Alert | Recording, ...] = (*RECORDED.values(), *alerts(Thresholds()))
 TABLE: dict[str, MetricSpec] = {series: spec for spec in METRICS for series in spec.series}
 
-UP = "up"
-"""Prometheus' own series about its targets: has the target's labels alone."""
+OF_PROMETHEUS = {"up": TARGET, "ALERTS": {"alertname", "alertstate", "environment_id", "environment"}}
+"""The labels of the series that Prometheus itself makes."""
 
 
 def labels_of(series: str) -> set[str]:
     """The labels a series has in Prometheus. Raises KeyError if nothing makes it."""
-    if series == UP:
-        return TARGET
+    if series in OF_PROMETHEUS:
+        return OF_PROMETHEUS[series]
     if series in RECORDED:
         return set(RECORDED[series].labels)
     bucket = {"le"} if series.endswith("_bucket") else set()
@@ -86,7 +86,7 @@ def test_bucket_bounds_exist(rule: Alert | Recording) -> None:
 
 
 def test_counters_are_only_used_as_rates_and_gauges_never(rule: Alert | Recording) -> None:
-    rated = set(re.findall(r"(?:rate|increase)\((\w+)", rule.expr))
+    rated = set(re.findall(r"(?:rate|increase|changes|resets)\((\w+)", rule.expr))
     named = {selector.name for selector in names_in(rule.expr).selectors if selector.name in TABLE}
     cumulative = {
         series for series in named if TABLE[series].type in {"counter", "histogram"} and not series.endswith("_info")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from exporter.mixin.promql import duration, number, spoken
-from exporter.mixin.rules.annotations import ACCOUNT_NAME, EXPORTER_NAME, FOR_SECONDS, SHARE
+from exporter.mixin.rules.annotations import ACCOUNT_NAME, COUNT, EXPORTER_NAME, FOR_SECONDS, SHARE
 from exporter.mixin.rules.rule import Alert
 from exporter.thresholds import Thresholds
 
@@ -11,6 +11,7 @@ from exporter.thresholds import Thresholds
 def alerts(thresholds: Thresholds) -> Iterator[Alert]:
     """The alerts on the API."""
     yield from _answers(thresholds)
+    yield from _restarts(thresholds)
     yield from _agreement(thresholds)
 
 
@@ -54,6 +55,26 @@ def _answers(thresholds: Thresholds) -> Iterator[Alert]:
     )
 
 
+def _restarts(thresholds: Thresholds) -> Iterator[Alert]:
+    yield Alert(
+        name="QoderWorkApiClientRestarting",
+        symptom="api",
+        severity="warning",
+        expr=(
+            f"sum by (account) (increase(qoder_api_client_restarts_total[1h])) >= {number(thresholds.client_restarts)}"
+        ),
+        pending=0,
+        labels=("account",),
+        summary="Connections to the API hang again and again.",
+        description=(
+            f"Account {ACCOUNT_NAME}: {COUNT} times within an hour no response arrived any more and the HTTP client "
+            "was replaced. Look first at proxies, load balancers and firewalls between the exporter and the API that "
+            "drop connections without closing them."
+        ),
+        board="exporter",
+    )
+
+
 def _agreement(thresholds: Thresholds) -> Iterator[Alert]:
     gap = duration(thresholds.scrape_gap)
     yield Alert(
@@ -80,9 +101,9 @@ def _agreement(thresholds: Thresholds) -> Iterator[Alert]:
         expr=f"max by (account) (last_over_time(qoder_exporter_discovery_up[{gap}])) == 0",
         pending=thresholds.discovery_failing_for,
         labels=("account",),
-        summary="The account's environments cannot be looked up.",
+        summary="The account's environments cannot be discovered.",
         description=(
-            f"Account {ACCOUNT_NAME}: looking up its environments has failed for more than "
+            f"Account {ACCOUNT_NAME}: the discovery of its environments has failed for more than "
             f"{spoken(thresholds.discovery_failing_for)}. Environments known before are still watched, new ones are "
             "not. Look first at the exporter's log."
         ),

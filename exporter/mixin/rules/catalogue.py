@@ -1,28 +1,43 @@
 """All rules together."""
 
-from exporter.mixin.rules import api, collection, exporters, recordings, waiting, workers
+from collections.abc import Iterator, Sequence
+
+from exporter.mixin.rules import api, collection, counts, exporters, recordings, waiting, workers
 from exporter.mixin.rules.rule import Alert, Group, Recording
+from exporter.mixin.rules.scope import Override, scoped
 from exporter.thresholds import Thresholds
 
 
-def groups(thresholds: Thresholds) -> tuple[Group, ...]:
-    """Every group of rules."""
+def groups(thresholds: Thresholds, overrides: Sequence[Override] = ()) -> tuple[Group, ...]:
+    """Every group of rules.
+
+    Args:
+        thresholds: The thresholds of most environments.
+        overrides: Those of some environments.
+    """
     return (
-        # Windows of days change slowly and are dear to read.
-        Group("qoder-work-objective", tuple(recordings.objective(thresholds)), interval=60),
+        # Windows of days change slowly and are expensive to evaluate.
+        Group("qoder-work-objective", tuple(scoped(recordings.objective, thresholds, overrides)), interval=60),
         # In one group, so that all alerts judge by the same moment's levels.
-        Group("qoder-work", (*recordings.levels(thresholds), *alerts(thresholds))),
+        Group("qoder-work", (*_levels(thresholds, overrides), *alerts(thresholds, overrides))),
     )
 
 
-def alerts(thresholds: Thresholds) -> tuple[Alert, ...]:
+def _levels(thresholds: Thresholds, overrides: Sequence[Override]) -> Iterator[Recording]:
+    yield recordings.known(thresholds)
+    yield from recordings.levels(thresholds)
+    yield from scoped(recordings.signs_of_life, thresholds, overrides)
+
+
+def alerts(thresholds: Thresholds, overrides: Sequence[Override] = ()) -> tuple[Alert, ...]:
     """Every alert, effects before their causes.
 
     Prometheus evaluates a group in its order and tells Alertmanager at once. When an incident ends, what was silenced
-    must have ended before what silences it, or it would be heard for a moment.
+    must have ended before what silences it, or it would be notified for a moment.
     """
-    sources = (waiting, workers, api, collection, exporters)
-    return tuple(alert for source in sources for alert in source.alerts(thresholds))
+    of_environments = (alert for source in (waiting, workers) for alert in scoped(source.alerts, thresholds, overrides))
+    of_the_rest = (alert for source in (counts, api, collection, exporters) for alert in source.alerts(thresholds))
+    return (*of_environments, *of_the_rest)
 
 
 def recorded(thresholds: Thresholds) -> tuple[Recording, ...]:

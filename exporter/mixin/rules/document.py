@@ -1,6 +1,6 @@
 """Rules as Prometheus reads them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -9,6 +9,7 @@ from exporter.mixin.promql import duration
 from exporter.mixin.rules.annotations import dashboard, runbook
 from exporter.mixin.rules.catalogue import groups
 from exporter.mixin.rules.rule import Alert, Group, Recording
+from exporter.mixin.rules.scope import Override
 from exporter.mixin.site import Site
 from exporter.thresholds import Thresholds
 
@@ -32,16 +33,19 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def rules_file(thresholds: Thresholds, site: Site, pending_scale: float = 1) -> str:
+def rules_file(
+    thresholds: Thresholds, site: Site, overrides: Sequence[Override] = (), *, pending_scale: float = 1
+) -> str:
     """The rules file.
 
     Args:
         thresholds: The numbers.
         site: Where links lead.
+        overrides: The numbers of some environments.
         pending_scale: Multiplies how long conditions must hold before they alert. Below 1 it serves tests, which
             cannot wait for minutes.
     """
-    document = {"groups": [_group(group, site, pending_scale) for group in groups(thresholds)]}
+    document = {"groups": [_group(group, site, pending_scale) for group in groups(thresholds, overrides)]}
     return HEADER + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=10_000, allow_unicode=True)
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from exporter.mixin.labels import TARGET
-from exporter.mixin.promql import duration
-from exporter.mixin.rules.annotations import EXPORTER_NAME
+from exporter.mixin.promql import duration, spoken
+from exporter.mixin.rules.annotations import COUNT, EXPORTER_NAME
 from exporter.mixin.rules.rule import Alert
 from exporter.thresholds import Thresholds
 
@@ -21,8 +21,23 @@ def alerts(thresholds: Thresholds) -> Iterator[Alert]:
         labels=TARGET,
         summary="The exporter runs with an old configuration because the new one has an error.",
         description=(
-            f"Exporter {EXPORTER_NAME}: the newest reload of the configuration failed, and a restart would fail too. "
+            f"Exporter {EXPORTER_NAME}: the last reload of the configuration failed, and a restart would fail too. "
             "Look first at what qoder-work-exporter check says about the file."
+        ),
+        board="exporter",
+    )
+    yield Alert(
+        name="QoderWorkCheckpointFailing",
+        symptom="checkpoint",
+        severity="warning",
+        expr="max by (job, instance) (increase(qoder_exporter_checkpoint_failures_total[15m])) > 0",
+        pending=thresholds.checkpoint_failing_for,
+        labels=TARGET,
+        summary="The exporter cannot save its progress.",
+        description=(
+            f"Exporter {EXPORTER_NAME}: saving the checkpoint failed {COUNT} times in 15 min, and has for more than "
+            f"{spoken(thresholds.checkpoint_failing_for)}. Nothing is wrong until it restarts: then it reads the "
+            "history again and its counters begin anew. Look first at the disk and the permissions of the file."
         ),
         board="exporter",
     )

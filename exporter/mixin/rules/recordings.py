@@ -1,4 +1,8 @@
-"""Recording rules: one value for each environment, whatever the number of exporters, carried over missing scrapes."""
+"""Recording rules: one value for each environment, whatever the number of exporters, as it was last known.
+
+A level is carried over missing scrapes, and beyond them for as long as its environment is not read (``KNOWN`` is 0):
+what is not known any more neither resolves an alert nor starts one.
+"""
 
 from collections.abc import Iterator
 from typing import Final
@@ -6,13 +10,18 @@ from typing import Final
 from exporter.mixin.labels import BY_ENVIRONMENT, ENVIRONMENT
 from exporter.mixin.promql import duration, le
 from exporter.mixin.rules.rule import Recording
+from exporter.mixin.rules.scope import Scope
 from exporter.thresholds import Thresholds
 
+KNOWN: Final = "environment:qoder_work_known:max"
 ITEMS: Final = "environment_state:qoder_work_items:max"
 OLDEST_AGE: Final = "environment_state:qoder_work_oldest_age_seconds:max"
 HEARTBEAT_LAG: Final = "environment:qoder_work_max_heartbeat_lag_seconds:max"
 BEATING: Final = "environment:qoder_work_items_beating:max"
 WORKERS_POLLING: Final = "environment:qoder_work_workers_polling:max"
+VANISHED: Final = "environment:qoder_work_vanished:increase1h"
+REQUEUED: Final = "environment:qoder_work_requeued:increase1h"
+CREATED: Final = "environment:qoder_work_created:increase1h"
 ACKNOWLEDGED: Final = "environment:qoder_work_acknowledged:increase"
 REFRESHED: Final = "account_environment:qoder_work_up:avg5m"
 FAILURES: Final = "environment_reason:qoder_work_refresh_failures:increase10m"
@@ -25,16 +34,49 @@ LATE_WINDOWS: Final = ("1h", "6h", "1d", "3d")
 SHARE_WINDOWS: Final = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 """Both windows of the burn rates, in which the share of late items is taken."""
 
+ON: Final = f"on ({BY_ENVIRONMENT})"
+
 
 def acknowledged(thresholds: Thresholds) -> str:
     """The recorded number of items acknowledged in the idle window."""
     return ACKNOWLEDGED + duration(thresholds.idle_window)
 
 
-def levels(thresholds: Thresholds) -> Iterator[Recording]:
-    """What is true of each environment now."""
+def known(thresholds: Thresholds) -> Recording:
+    """Whether an environment is read: 1 if so, 0 if not, absent once it is no longer watched.
+
+    An environment whose whole history was not read yet is not known either. One that no exporter shows any more stays
+    at 0 while an exporter is missing, which may be the one that watches it.
+    """
     gap = duration(thresholds.scrape_gap)
-    yield Recording(
+    return Recording(
+        KNOWN,
+        f"max by ({BY_ENVIRONMENT}) (\n"
+        f"  max_over_time(qoder_work_up[{gap}])\n"
+        f"  * on (job, instance, {BY_ENVIRONMENT}) last_over_time(qoder_work_history_complete[{gap}])\n"
+        ")\n"
+        f"or {KNOWN} * 0 and on () (\n"
+        f"  absent_over_time(qoder_exporter_build_info[{gap}])\n"
+        "  or\n"
+        "  group(\n"
+        f"    max by (job, instance) (max_over_time(up[{gap}])) == 0\n"
+        "    and on (job, instance) last_over_time(qoder_exporter_build_info[1d])\n"
+        "  )\n"
+        ")",
+        ENVIRONMENT,
+    )
+
+
+def _level(name: str, now: str, labels: tuple[str, ...] = ENVIRONMENT, scope: Scope | None = None) -> Recording:
+    """A level: its value now, or the last one while its environment is not known."""
+    last = scope.select(name) if scope else name
+    return Recording(name, f"{now}\nor {last} and {ON} {KNOWN} == 0", labels)
+
+
+def levels(thresholds: Thresholds) -> Iterator[Recording]:
+    """What is true of each environment now, whatever its own thresholds."""
+    gap = duration(thresholds.scrape_gap)
+    yield _level(
         ITEMS,
         # Configured metadata labels split a state into several series: whole first, then the exporters compared.
         f"max by ({BY_ENVIRONMENT}, state) (\n"
@@ -42,35 +84,25 @@ def levels(thresholds: Thresholds) -> Iterator[Recording]:
         ")",
         (*ENVIRONMENT, "state"),
     )
-    yield Recording(
+    yield _level(
         OLDEST_AGE,
         f"max by ({BY_ENVIRONMENT}, state) (last_over_time(qoder_work_oldest_age_seconds[{gap}]))",
         (*ENVIRONMENT, "state"),
     )
-    yield Recording(
-        HEARTBEAT_LAG,
-        f"max by ({BY_ENVIRONMENT}) (last_over_time(qoder_work_max_heartbeat_lag_seconds[{gap}]))",
-        ENVIRONMENT,
+    yield _level(
+        HEARTBEAT_LAG, f"max by ({BY_ENVIRONMENT}) (last_over_time(qoder_work_max_heartbeat_lag_seconds[{gap}]))"
     )
-    beating = f"qoder_work_heartbeat_lag_seconds_bucket{{{le(thresholds.beating_within)}}}"
-    yield Recording(BEATING, f"max by ({BY_ENVIRONMENT}) (last_over_time({beating}[{gap}]))", ENVIRONMENT)
-    yield Recording(
-        WORKERS_POLLING,
-        f"max by ({BY_ENVIRONMENT}) (last_over_time(qoder_work_workers_polling[{gap}]))",
-        ENVIRONMENT,
-    )
-    window = duration(thresholds.idle_window)
-    yield Recording(
-        acknowledged(thresholds),
-        f"max by ({BY_ENVIRONMENT}) (increase(qoder_work_queue_wait_seconds_count[{window}]))",
-        ENVIRONMENT,
-    )
+    yield _level(WORKERS_POLLING, f"max by ({BY_ENVIRONMENT}) (last_over_time(qoder_work_workers_polling[{gap}]))")
+    for name in (VANISHED, REQUEUED, CREATED):
+        counter = name.split(":")[1] + "_total"
+        yield _level(name, f"max by ({BY_ENVIRONMENT}) (increase({counter}[1h]))")
     yield Recording(
         REFRESHED,
+        # The side that may have two series of an environment, when its account was renamed or two see it, is "many".
         f"max by (account, {BY_ENVIRONMENT}) (\n"
-        "  avg_over_time(qoder_work_up[5m])\n"
-        f"  * on (job, instance, {BY_ENVIRONMENT}) group_left (account)\n"
         "  last_over_time(qoder_work_environment_info[5m])\n"
+        f"  * on (job, instance, {BY_ENVIRONMENT}) group_left ()\n"
+        f"  max by (job, instance, {BY_ENVIRONMENT}) (avg_over_time(qoder_work_up[5m]))\n"
         ")",
         ("account", *ENVIRONMENT),
     )
@@ -81,10 +113,19 @@ def levels(thresholds: Thresholds) -> Iterator[Recording]:
     )
 
 
-def objective(thresholds: Thresholds) -> Iterator[Recording]:
-    """How many items waited too long, in windows of minutes to days."""
-    total = "qoder_work_queue_wait_seconds_count"
-    in_time = f"qoder_work_queue_wait_seconds_bucket{{{le(thresholds.objective_wait)}}}"
+def signs_of_life(thresholds: Thresholds, scope: Scope) -> Iterator[Recording]:
+    """What shows that somebody works, in the environments of a scope."""
+    gap, window = duration(thresholds.scrape_gap), duration(thresholds.idle_window)
+    beating = scope.select("qoder_work_heartbeat_lag_seconds_bucket", le(thresholds.beating_within))
+    yield _level(BEATING, f"max by ({BY_ENVIRONMENT}) (last_over_time({beating}[{gap}]))", scope=scope)
+    counted = scope.select("qoder_work_queue_wait_seconds_count")
+    yield _level(acknowledged(thresholds), f"max by ({BY_ENVIRONMENT}) (increase({counted}[{window}]))", scope=scope)
+
+
+def objective(thresholds: Thresholds, scope: Scope) -> Iterator[Recording]:
+    """How many items waited too long, in windows of minutes to days, in the environments of a scope."""
+    total = scope.select("qoder_work_queue_wait_seconds_count")
+    in_time = scope.select("qoder_work_queue_wait_seconds_bucket", le(thresholds.objective_wait))
     for window in LATE_WINDOWS:
         yield Recording(
             LATE + window,

@@ -7,7 +7,19 @@ Severity = Literal["critical", "warning", "info"]
 """critical: somebody must act now; warning: somebody must act this week; info: worth knowing, routed to nobody."""
 
 Symptom = Literal[
-    "waiting", "heartbeat", "startup", "drain", "loss", "collection", "access", "api", "clock", "config", "exporter"
+    "waiting",
+    "heartbeat",
+    "startup",
+    "drain",
+    "loss",
+    "counts",
+    "collection",
+    "access",
+    "api",
+    "clock",
+    "config",
+    "checkpoint",
+    "exporter",
 ]
 """What hurts. Alerts of one environment with the same symptom are one incident: the worse silences the milder."""
 

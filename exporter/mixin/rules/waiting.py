@@ -2,93 +2,93 @@
 
 from collections.abc import Iterator
 
-from exporter.mixin.labels import BY_ENVIRONMENT, ENVIRONMENT
+from exporter.mixin.labels import ENVIRONMENT
 from exporter.mixin.promql import duration, number, spoken
-from exporter.mixin.rules.annotations import COUNT, ENVIRONMENT_NAME, FOR_SECONDS, SHARE
+from exporter.mixin.rules.annotations import ENVIRONMENT_NAME, FOR_SECONDS, SHARE
+from exporter.mixin.rules.holding import held, indented
 from exporter.mixin.rules.recordings import (
     BEATING,
     ITEMS,
+    KNOWN,
     LATE,
     LATE_SHARE,
     OLDEST_AGE,
+    ON,
     WORKERS_POLLING,
     acknowledged,
 )
 from exporter.mixin.rules.rule import Alert
+from exporter.mixin.rules.scope import Scope
 from exporter.thresholds import Thresholds
 
-QUEUED = '{state="queued"}'
-ON = f"on ({BY_ENVIRONMENT})"
+QUEUED = 'state="queued"'
+WAITING = f"{ITEMS}{{{QUEUED}}}"
 
 
-def alerts(thresholds: Thresholds) -> Iterator[Alert]:
+def alerts(thresholds: Thresholds, scope: Scope) -> Iterator[Alert]:
     """The alerts on waiting work."""
-    slowly, fast = _objective(thresholds)
-    backlog, stalled = _slow(thresholds)
-    yield from (slowly, backlog, fast, stalled)
-    yield from _unserved(thresholds)
+    yield _slowly(thresholds, scope)
+    yield _backlog(thresholds, scope)
+    yield _fast(thresholds, scope)
+    yield _stalled(thresholds, scope)
+    yield _growing(thresholds, scope)
+    yield _no_workers(thresholds, scope)
 
 
-def _objective(thresholds: Thresholds) -> Iterator[Alert]:
-    budget = 1 - thresholds.objective_share
-    late = f"later than {spoken(thresholds.objective_wait)}"
+def _oldest(scope: Scope, beyond: float) -> str:
+    return f"{scope.select(OLDEST_AGE, QUEUED)} > {number(beyond)}"
+
+
+def _late(thresholds: Thresholds) -> tuple[str, str]:
+    """How late is late, and the objective, in words."""
     target = f"{thresholds.objective_share:.4%}".rstrip("%").rstrip("0").rstrip(".") + " %"
+    return f"later than {spoken(thresholds.objective_wait)}", target
 
-    def burning(long: str, short: str, factor: float) -> str:
-        limit = number(round(factor * budget, 6))
-        return (
-            "(\n"
-            f"  {LATE_SHARE}{long} > {limit}\n"
-            f"  and {ON} {LATE_SHARE}{short} > {limit}\n"
-            f"  and {ON} {LATE}{long} >= {number(thresholds.objective_late_items)}\n"
-            ")"
-        )
 
-    yield Alert(
+def _burning(thresholds: Thresholds, long: str, short: str, factor: float, scope: Scope) -> str:
+    limit = number(round(factor * (1 - thresholds.objective_share), 6))
+    return (
+        "(\n"
+        f"  {scope.select(LATE_SHARE + long)} > {limit}\n"
+        f"  and {ON} {LATE_SHARE}{short} > {limit}\n"
+        f"  and {ON} {LATE}{long} >= {number(thresholds.objective_late_items)}\n"
+        ")"
+    )
+
+
+def _slowly(thresholds: Thresholds, scope: Scope) -> Alert:
+    late, target = _late(thresholds)
+    return Alert(
         name="QoderWorkQueueWaitBudgetBurningSlowly",
         symptom="waiting",
         severity="warning",
-        expr=burning("1d", "2h", thresholds.burn_slow_short)
+        expr=_burning(thresholds, "1d", "2h", thresholds.burn_slow_short, scope)
         + "\nor\n"
-        + burning("3d", "6h", thresholds.burn_slow_long),
+        + _burning(thresholds, "3d", "6h", thresholds.burn_slow_long, scope),
         pending=thresholds.burn_slow_for,
         labels=ENVIRONMENT,
         summary="Items wait too long often enough to use up the error budget.",
         description=(
             f"Environment {ENVIRONMENT_NAME}: {SHARE} of the items were acknowledged {late}; the objective is "
             f"{target} in time. Look first at which hours of the day the waits are long: that is when workers are "
-            "missing."
-        ),
-        board="environment",
-    )
-    yield Alert(
-        name="QoderWorkQueueWaitBudgetBurningFast",
-        symptom="waiting",
-        severity="critical",
-        expr=burning("1h", "5m", thresholds.burn_fast_short)
-        + "\nor\n"
-        + burning("6h", "30m", thresholds.burn_fast_long),
-        pending=thresholds.burn_fast_for,
-        labels=ENVIRONMENT,
-        summary="So many items wait too long that the error budget will be gone in days.",
-        description=(
-            f"Environment {ENVIRONMENT_NAME}: {SHARE} of the items were acknowledged {late}; the objective is "
-            f"{target} in time. Look first at the queue's depth beside the number of workers: it is a burst, or "
-            "workers are missing."
+            "missing, or the objective is not the one of this environment."
         ),
         board="environment",
     )
 
 
-def _slow(thresholds: Thresholds) -> Iterator[Alert]:
+def _backlog(thresholds: Thresholds, scope: Scope) -> Alert:
+    name = "QoderWorkBacklogNotDraining"
     horizon = number(thresholds.backlog_horizon)
-    yield Alert(
-        name="QoderWorkBacklogNotDraining",
+    return Alert(
+        name=name,
         symptom="waiting",
         severity="warning",
-        expr=(
-            f"{OLDEST_AGE}{QUEUED} > {number(thresholds.backlog_age)}\n"
-            f"and {ON} predict_linear({ITEMS}{QUEUED}[30m], {horizon}) > 0"
+        expr=held(
+            name,
+            _oldest(scope, thresholds.backlog_age),
+            f"predict_linear({WAITING}[30m], {horizon}) > 0",
+            seconds=1800,
         ),
         pending=thresholds.backlog_for,
         labels=(*ENVIRONMENT, "state"),
@@ -100,65 +100,121 @@ def _slow(thresholds: Thresholds) -> Iterator[Alert]:
         ),
         board="environment",
     )
-    yield Alert(
-        name="QoderWorkQueueStalled",
+
+
+def _fast(thresholds: Thresholds, scope: Scope) -> Alert:
+    name = "QoderWorkQueueWaitBudgetBurningFast"
+    late, target = _late(thresholds)
+    window = duration(thresholds.growing_window)
+    burning = (
+        _burning(thresholds, "1h", "5m", thresholds.burn_fast_short, Scope())
+        + "\nor\n"
+        + _burning(thresholds, "6h", "30m", thresholds.burn_fast_long, Scope())
+    )
+    # Late items in a queue that shrinks are being worked off: there is nothing left to save.
+    return Alert(
+        name=name,
         symptom="waiting",
         severity="critical",
-        expr=f"{OLDEST_AGE}{QUEUED} > {number(thresholds.queue_stalled_age)}",
-        pending=thresholds.queue_stalled_for,
+        expr=held(
+            name,
+            _oldest(scope, thresholds.objective_wait),
+            f"(\n{indented(burning)}\n)\nand {ON} {WAITING} >= {WAITING} offset {window}",
+            seconds=thresholds.growing_window,
+        ),
+        pending=thresholds.burn_fast_for,
         labels=(*ENVIRONMENT, "state"),
-        summary="The oldest queued item has waited too long.",
+        summary="Items wait too long, and the queue does not shrink: the error budget will be gone in days.",
         description=(
-            f"Environment {ENVIRONMENT_NAME}: the oldest queued item has waited {FOR_SECONDS}. Look first at the "
-            "number of items in each state: if some are active the workers are busy and more are needed, if none are "
-            "the workers do not take work."
+            f"Environment {ENVIRONMENT_NAME}: the oldest queued item has waited {FOR_SECONDS}, many were acknowledged "
+            f"{late} although the objective is {target} in time, and the queue has not shrunk for "
+            f"{spoken(thresholds.burn_fast_for)}. Look first at the workers needed beside those there are: more comes "
+            "in than they can take."
         ),
         board="environment",
     )
 
 
-def _unserved(thresholds: Thresholds) -> Iterator[Alert]:
-    # A busy worker does not poll, and one without a Worker-ID is not counted: both betray themselves by a young
-    # heartbeat or by having acknowledged something.
-    nobody_works = f"unless {ON} ({BEATING} > 0)\nunless {ON} ({acknowledged(thresholds)} > 0)"
+def _stalled(thresholds: Thresholds, scope: Scope) -> Alert:
+    name = "QoderWorkQueueStalled"
     idle = spoken(thresholds.idle_window)
-    window = duration(thresholds.growing_window)
-    yield Alert(
-        name="QoderWorkQueueGrowingWithoutWorkers",
+    return Alert(
+        name=name,
         symptom="waiting",
         severity="critical",
-        expr=(
-            f"delta({ITEMS}{QUEUED}[{window}]) >= {number(thresholds.growing_items)}\n"
-            f"and {ON} {ITEMS}{QUEUED} > 0\n"
-            f"{nobody_works}"
+        expr=held(
+            name,
+            _oldest(scope, thresholds.queue_stalled_age),
+            f"{KNOWN} == 1 unless {ON} ({acknowledged(thresholds)} > 0)",
+            seconds=thresholds.idle_window,
+        ),
+        pending=thresholds.queue_stalled_for,
+        labels=(*ENVIRONMENT, "state"),
+        summary="Work waits and none of it is taken.",
+        description=(
+            f"Environment {ENVIRONMENT_NAME}: the oldest queued item has waited {FOR_SECONDS} and nothing was "
+            f"acknowledged in {idle}. Look first at the number of items in each state: if some are active the workers "
+            "are busy and more are needed, if none are the workers do not take work."
+        ),
+        board="environment",
+    )
+
+
+def _nobody_works(thresholds: Thresholds) -> str:
+    # A busy worker does not poll, and one without a Worker-ID is not counted: both betray themselves by a young
+    # heartbeat or by having acknowledged something.
+    return f"unless {ON} ({BEATING} > 0)\nunless {ON} ({acknowledged(thresholds)} > 0)"
+
+
+def _growing(thresholds: Thresholds, scope: Scope) -> Alert:
+    name = "QoderWorkQueueGrowingWithoutWorkers"
+    window = duration(thresholds.growing_window)
+    return Alert(
+        name=name,
+        symptom="waiting",
+        severity="critical",
+        expr=held(
+            name,
+            _oldest(scope, thresholds.no_workers_wait),
+            f"delta({WAITING}[{window}]) >= {number(thresholds.growing_items)}\n"
+            f"and {ON} {WAITING} > 0\n"
+            f"{_nobody_works(thresholds)}",
+            seconds=thresholds.idle_window,
         ),
         pending=thresholds.growing_for,
         labels=(*ENVIRONMENT, "state"),
         summary="The queue grows and nobody takes work from it.",
         description=(
-            f"Environment {ENVIRONMENT_NAME}: the queue grew by {COUNT} items in "
+            f"Environment {ENVIRONMENT_NAME}: the oldest queued item has waited {FOR_SECONDS}, the queue grew in "
             f"{spoken(thresholds.growing_window)}, no item has a recent heartbeat and nothing was acknowledged in "
-            f"{idle}. Look first at the workers' logs: they are gone, or they poll and then fail to acknowledge."
+            f"{spoken(thresholds.idle_window)}. Look first at the workers' logs: they are gone, or they poll and then "
+            "fail to acknowledge."
         ),
         board="environment",
     )
-    yield Alert(
-        name="QoderWorkNoWorkersPolling",
+
+
+def _no_workers(thresholds: Thresholds, scope: Scope) -> Alert:
+    name = "QoderWorkNoWorkersPolling"
+    return Alert(
+        name=name,
         symptom="waiting",
         severity="critical",
-        expr=(
-            f"{OLDEST_AGE}{QUEUED} > {number(thresholds.no_workers_wait)}\n"
-            f"and {ON} {WORKERS_POLLING} == 0\n"
-            f"and {ON} {ITEMS}{QUEUED} > 0\n"
-            f"{nobody_works}"
+        expr=held(
+            name,
+            _oldest(scope, thresholds.no_workers_wait),
+            f"{WORKERS_POLLING} == 0\nand {ON} {WAITING} > 0\n{_nobody_works(thresholds)}",
+            seconds=thresholds.idle_window,
+            needs=WORKERS_POLLING,
         ),
         pending=thresholds.no_workers_for,
         labels=(*ENVIRONMENT, "state"),
         summary="Work waits and no worker polls for it.",
         description=(
             f"Environment {ENVIRONMENT_NAME}: the oldest queued item has waited {FOR_SECONDS}, no worker polls, no "
-            f"item has a recent heartbeat and nothing was acknowledged in {idle}. Look first at whether the worker "
-            "processes run and can reach the API. Workers that send no Worker-ID are not counted as polling."
+            f"item has a recent heartbeat and nothing was acknowledged in {spoken(thresholds.idle_window)}. Look first "
+            "at whether the worker processes run and can reach the API. Workers that send no Worker-ID are not counted "
+            "as polling."
         ),
         board="environment",
     )

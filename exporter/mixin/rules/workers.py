@@ -2,33 +2,37 @@
 
 from collections.abc import Iterator
 
-from exporter.mixin.labels import BY_ENVIRONMENT, ENVIRONMENT
+from exporter.mixin.labels import ENVIRONMENT
 from exporter.mixin.promql import number
 from exporter.mixin.rules.annotations import COUNT, ENVIRONMENT_NAME, FOR_SECONDS, SHARE
-from exporter.mixin.rules.recordings import HEARTBEAT_LAG, OLDEST_AGE
+from exporter.mixin.rules.holding import held
+from exporter.mixin.rules.recordings import CREATED, HEARTBEAT_LAG, OLDEST_AGE, ON, REQUEUED, VANISHED
 from exporter.mixin.rules.rule import Alert
+from exporter.mixin.rules.scope import Scope
 from exporter.thresholds import Thresholds
 
 
-def alerts(thresholds: Thresholds) -> Iterator[Alert]:
+def alerts(thresholds: Thresholds, scope: Scope) -> Iterator[Alert]:
     """The alerts on items in the hands of workers."""
-    yield from _lost(thresholds)
-    yield from _stuck(thresholds)
-    yield from _silent(thresholds)
+    yield from _lost(thresholds, scope)
+    yield from _stuck(thresholds, scope)
+    yield from _silent(thresholds, scope)
 
 
-def _silent(thresholds: Thresholds) -> Iterator[Alert]:
+def _silent(thresholds: Thresholds, scope: Scope) -> Iterator[Alert]:
+    lag = scope.select(HEARTBEAT_LAG)
+    settled = thresholds.settle
     yield Alert(
         name="QoderWorkHeartbeatLate",
         symptom="heartbeat",
         severity="warning",
-        expr=f"{HEARTBEAT_LAG} > {number(thresholds.heartbeat_late)}",
+        expr=held("QoderWorkHeartbeatLate", f"{lag} > {number(thresholds.heartbeat_late)}", seconds=settled),
         pending=thresholds.heartbeat_late_for,
         labels=ENVIRONMENT,
         summary="An item's worker has missed its heartbeats.",
         description=(
             f"Environment {ENVIRONMENT_NAME}: an active or stopping item has had no heartbeat for {FOR_SECONDS}; "
-            "workers usually beat every 30 s. Look first at the load and the network of the workers' machines."
+            "workers usually send one every 30 s. Look first at the load and the network of the workers' machines."
         ),
         board="environment",
     )
@@ -36,10 +40,10 @@ def _silent(thresholds: Thresholds) -> Iterator[Alert]:
         name="QoderWorkHeartbeatLost",
         symptom="heartbeat",
         severity="critical",
-        expr=f"{HEARTBEAT_LAG} > {number(thresholds.heartbeat_lost)}",
+        expr=held("QoderWorkHeartbeatLost", f"{lag} > {number(thresholds.heartbeat_lost)}", seconds=settled),
         pending=thresholds.heartbeat_lost_for,
         labels=ENVIRONMENT,
-        summary="An item's worker has been silent for longer than any lease lasts.",
+        summary="An item's worker has sent no heartbeat for longer than any lease lasts.",
         description=(
             f"Environment {ENVIRONMENT_NAME}: an active or stopping item has had no heartbeat for {FOR_SECONDS}, and "
             "the API grants no lease beyond 600 s. Its worker is gone and nobody has taken the item over. Look first "
@@ -49,12 +53,17 @@ def _silent(thresholds: Thresholds) -> Iterator[Alert]:
     )
 
 
-def _stuck(thresholds: Thresholds) -> Iterator[Alert]:
+def _stuck(thresholds: Thresholds, scope: Scope) -> Iterator[Alert]:
+    def oldest(state: str, beyond: float) -> str:
+        matcher = f'state="{state}"'
+        return f"{scope.select(OLDEST_AGE, matcher)} > {number(beyond)}"
+
+    settled = thresholds.settle
     yield Alert(
         name="QoderWorkStuckStarting",
         symptom="startup",
         severity="critical",
-        expr=f'{OLDEST_AGE}{{state="starting"}} > {number(thresholds.startup_stuck)}',
+        expr=held("QoderWorkStuckStarting", oldest("starting", thresholds.startup_stuck), seconds=settled),
         pending=thresholds.startup_stuck_for,
         labels=(*ENVIRONMENT, "state"),
         summary="An item was acknowledged and never started.",
@@ -69,7 +78,7 @@ def _stuck(thresholds: Thresholds) -> Iterator[Alert]:
         name="QoderWorkDrainOverdue",
         symptom="drain",
         severity="warning",
-        expr=f'{OLDEST_AGE}{{state="stopping"}} > {number(thresholds.drain_overdue)}',
+        expr=held("QoderWorkDrainOverdue", oldest("stopping", thresholds.drain_overdue), seconds=settled),
         pending=thresholds.drain_overdue_for,
         labels=(*ENVIRONMENT, "state"),
         summary="An item was asked to stop and has not stopped.",
@@ -82,15 +91,14 @@ def _stuck(thresholds: Thresholds) -> Iterator[Alert]:
     )
 
 
-def _lost(thresholds: Thresholds) -> Iterator[Alert]:
+def _lost(thresholds: Thresholds, scope: Scope) -> Iterator[Alert]:
+    settled = thresholds.settle
+    vanished = f"{scope.select(VANISHED)} >= {number(thresholds.vanished_items)}"
     yield Alert(
         name="QoderWorkItemsVanishing",
         symptom="loss",
         severity="warning",
-        expr=(
-            f"max by ({BY_ENVIRONMENT}) (increase(qoder_work_vanished_total[1h])) "
-            f">= {number(thresholds.vanished_items)}"
-        ),
+        expr=held("QoderWorkItemsVanishing", vanished, seconds=settled),
         pending=0,
         labels=ENVIRONMENT,
         summary="Live items disappear from the API.",
@@ -100,16 +108,15 @@ def _lost(thresholds: Thresholds) -> Iterator[Alert]:
         ),
         board="environment",
     )
-    requeued = f"max by ({BY_ENVIRONMENT}) (increase(qoder_work_requeued_total[1h]))"
-    created = f"max by ({BY_ENVIRONMENT}) (increase(qoder_work_created_total[1h]))"
+    requeued = (
+        f"{scope.select(REQUEUED)} / {ON} clamp_min({CREATED}, 1) > {number(thresholds.requeued_share)}\n"
+        f"and {ON} {REQUEUED} >= {number(thresholds.requeued_items)}"
+    )
     yield Alert(
         name="QoderWorkItemsRequeuedOften",
         symptom="loss",
         severity="warning",
-        expr=(
-            f"{requeued} / clamp_min({created}, 1) > {number(thresholds.requeued_share)}\n"
-            f"and {requeued} >= {number(thresholds.requeued_items)}"
-        ),
+        expr=held("QoderWorkItemsRequeuedOften", requeued, seconds=settled),
         pending=0,
         labels=ENVIRONMENT,
         summary="Many items go back to the queue after a worker had them.",
