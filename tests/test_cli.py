@@ -235,11 +235,16 @@ class TestCheck:
         )
         done = run("check", f"--config.file={file}", environ={"QODER_PAT": TOKEN})
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout == f"{file}: good; account first: discovered every 5m; account second: 2 configured\n"
+        done.stdout, _, note = done.stdout.partition("note: ")
+        assert note == (
+            "the accounts first and second use the same API, and second lists environments that the other may "
+            "discover; an environment that both see is read through first\n"
+        )
+        assert done.stdout == f"{file}: OK; account first: discovered every 5m; account second: 2 configured\n"
 
     def test_without_a_file_the_environment_is_checked(self) -> None:
         done = run("check", environ={"QODER_PAT": TOKEN})
-        assert done.stdout == "no configuration file: good; account default: discovered every 5m\n"
+        assert done.stdout == "no configuration file: OK; account default: discovered every 5m\n"
 
     @pytest.mark.parametrize(
         "arguments",
@@ -311,12 +316,30 @@ class TestOnce:
         assert "qoder_exporter_discovery_up" in done.stdout
         assert "must-never-be-shown" not in done.stdout + done.stderr
 
-    def test_an_account_without_environments_is_no_failure(self, api: str, simulation: Simulation) -> None:
+    def test_an_account_without_environments_is_a_failure(self, api: str, simulation: Simulation) -> None:
         for environment_id in list(simulation.environments):
             simulation.delete_environment(environment_id)
         done = run("once", environ={"QODER_PAT": TOKEN, "QODER_BASE_URL": api})
+        assert done.returncode == 1
+        assert done.stderr == ("account default: no environment is self-hosted and included by the configuration\n")
+
+    def test_what_may_not_be_meant_is_told_and_no_failure(
+        self, environ: dict[str, str], simulation: Simulation, tmp_path: Path
+    ) -> None:
+        shared = next(iter(simulation.environments))
+        file = tmp_path / "config.yaml"
+        file.write_text(
+            "accounts:\n"
+            f"  - {{name: first, token_env: QODER_PAT, environments: [{{id: {shared}, name: mine}}]}}\n"
+            "  - {name: second, token_env: QODER_PAT, discovery: {include: [gpu, batch, typo]}}\n"
+        )
+        done = run("once", f"--config.file={file}", environ=environ)
         assert done.returncode == 0
-        assert done.stderr == "no environment is watched: none is self-hosted and included by the configuration\n"
+        assert done.stderr.splitlines() == [
+            "account second: `typo` of discovery.include matches no environment",
+            f"account second: environment gpu ({shared}) is read through the account first, which sees it too",
+        ]
+        assert items(done.stdout) == true_items(simulation)
 
 
 class TestServe:

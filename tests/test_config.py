@@ -1,6 +1,9 @@
 """The configuration file: what it may say, what it must not, and how each mistake is reported."""
 
+import json
+import os
 import re
+import threading
 from pathlib import Path
 
 import msgspec
@@ -23,7 +26,9 @@ from exporter.config import (
     Probe,
     Scrape,
     load,
+    overlaps,
 )
+from exporter.config.decode import MAX_PROBLEMS
 from exporter.config.document import Document
 
 DIRECTORY = Path(__file__).parent / "config"
@@ -137,6 +142,143 @@ def test_what_is_no_configuration_file_at_all(tmp_path: Path, content: bytes | N
     with pytest.raises(ConfigError) as caught:
         load(file, ENVIRON)
     assert re.sub(r"^.*config\.yml(:1)?: ", "", str(caught.value)) == error
+
+
+def test_a_file_of_20_megabytes_is_refused_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "config.yml"
+    file.write_bytes(b"# \n" * 7_000_000)
+    with pytest.raises(ConfigError, match="the configuration file is larger than 1024 KiB"):
+        load(file, ENVIRON)
+
+
+def test_thousands_of_mistakes_do_not_take_long_to_report(tmp_path: Path) -> None:
+    file = tmp_path / "config.yml"
+    file.write_text("".join(f"key{number}: 1\n" for number in range(5000)))
+    with pytest.raises(ConfigError) as caught:
+        load(file, ENVIRON)
+    assert len(caught.value.problems) == MAX_PROBLEMS
+
+
+def test_aliases_of_aliases_do_not_grow(tmp_path: Path) -> None:
+    file = tmp_path / "config.yml"
+    levels = [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 30)]
+    file.write_text("\n".join(["l0: &l0 [lol]", *levels, "accounts: *l29"]))
+    with pytest.raises(ConfigError, match="unknown key"):
+        load(file, ENVIRON)
+
+
+def test_a_pipe_is_read_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "config.yml"
+    os.mkfifo(pipe)
+
+    def write() -> None:
+        pipe.write_text("accounts: [{name: piped, token_env: QODER_PAT}]")
+
+    for again in (False, True):
+        writer = threading.Thread(target=write)
+        writer.start()
+        if not again:
+            assert load(pipe, ENVIRON).accounts[0].name == "piped"
+        else:
+            with pytest.raises(ConfigError, match="no regular file, and cannot be read a second time"):
+                load(pipe, ENVIRON, again=True)
+        writer.join()
+
+
+UNUSABLE_FILES = {
+    "NUL": "a\0b",
+    "half a character": "a\ud800b",
+    "a name too long": "n" * 300,
+    "a path too long": "/".join(["n" * 200] * 30),
+    "behind a file": "file/below",
+    "a loop": "loop",
+    "a pipe": "pipe",
+    "a device": "/dev/null/x",
+    "a socket in a directory that is not there": "none/below",
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE_FILES)
+@pytest.mark.parametrize("key", ["token_file", "checkpoint"])
+def test_a_path_that_cannot_be_used_is_one_line(tmp_path: Path, name: str, key: str) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "pipe")
+    value = json.dumps(UNUSABLE_FILES[name])
+    file = tmp_path / "config.yml"
+    section = f"accounts: [{{token_file: {value}}}]" if key == "token_file" else f"history: {{checkpoint: {value}}}"
+    file.write_text(section)
+    with pytest.raises(ConfigError) as caught:
+        load(file, ENVIRON)
+    (problem,) = caught.value.problems
+    assert problem.path[-1] == key
+    assert "\n" not in str(problem)
+
+
+def test_a_checkpoint_whose_file_beside_it_could_not_be_named_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "config.yml"
+    file.write_text(f"history: {{checkpoint: {'n' * 250}}}")
+    with pytest.raises(ConfigError, match="too long for a file that is replaced through a temporary one"):
+        load(file, ENVIRON)
+
+
+def test_a_checkpoint_that_is_mounted_as_a_single_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "check point").write_bytes(b"")
+    file = tmp_path / "config.yml"
+    file.write_text("history: {checkpoint: check point}")
+    load(file, ENVIRON)
+    mounts = f"36 35 98:0 / {tmp_path}/check\\040point rw - ext4 /dev/root rw\n".encode()
+    monkeypatch.setattr(Path, "read_bytes", lambda self: mounts)
+    with pytest.raises(ConfigError, match="mounted as a single file and cannot be replaced; mount its directory"):
+        load(file, ENVIRON)
+
+
+@pytest.mark.parametrize("host", ["a..example.com", ".example.com", "n" * 64 + ".com", "a" + ".n" * 130])
+def test_a_host_that_no_resolver_takes_is_refused(tmp_path: Path, host: str) -> None:
+    file = tmp_path / "config.yml"
+    file.write_text(f"accounts: [{{token_env: QODER_PAT, base_url: 'https://{host}/v1'}}]")
+    with pytest.raises(ConfigError) as caught:
+        load(file, ENVIRON)
+    assert len(caught.value.problems) == 1
+    assert "host" in str(caught.value) or "URL" in str(caught.value)
+
+
+def test_proxies_and_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "gone.pem"))
+    with pytest.raises(ConfigError) as caught:
+        load(None, ENVIRON)
+    assert str(caught.value) == f"SSL_CERT_FILE: {tmp_path / 'gone.pem'} cannot be read: No such file or directory"
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(ConfigError) as caught:
+        load(None, ENVIRON | {"HTTPS_PROXY": f"socks5://me:{SECRET}@proxy:1080"})
+    assert str(caught.value) == "HTTPS_PROXY: a proxy of socks5 is not supported; use http:// or https://"
+
+
+def test_one_environment_id_may_be_listed_at_two_apis(tmp_path: Path) -> None:
+    file = tmp_path / "config.yml"
+    file.write_text(
+        "accounts:\n"
+        "  - {name: a, token_env: QODER_PAT, environments: [id: env_1]}\n"
+        "  - {name: b, token_env: QODER_PAT, environments: [id: env_1], base_url: 'https://api.qoder.com.cn/v1'}\n"
+    )
+    assert len(load(file, ENVIRON).accounts) == 2
+
+
+def test_accounts_that_may_see_the_same_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "config.yml"
+    file.write_text(
+        "accounts:\n"
+        "  - {name: a, token_env: QODER_PAT}\n"
+        "  - {name: b, token_env: QODER_PAT}\n"
+        "  - {name: c, token_env: QODER_PAT, base_url: 'https://api.qoder.com.cn/v1'}\n"
+    )
+    (note,) = overlaps(load(file, ENVIRON))
+    assert note == (
+        "the accounts a and b use the same API, and both discover their environments; "
+        "an environment that both see is read through a"
+    )
 
 
 def test_a_directory_is_no_configuration_file(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Where the token comes from. It is read as late as possible and held by nothing that is ever printed."""
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -62,6 +63,8 @@ class FileToken:
             TokenError: The file cannot be read or is unusable.
         """
         try:
+            if stat.S_ISFIFO(self.path.stat().st_mode):
+                raise TokenError(f"the file {self.path} is a pipe, and would be waited for")
             text = self.path.read_text(encoding="utf-8")
         except OSError as error:
             raise TokenError(f"the file {self.path} cannot be read: {error.strerror}") from error

@@ -16,11 +16,26 @@ async def collect_once(fleet: Fleet) -> FleetView:
 
 
 def failures(view: FleetView) -> Iterator[str]:
-    """What did not succeed, one line each: environments that were not read, or not found."""
+    """What did not succeed, one line each: environments that were not read, and accounts that have none."""
     for account in view.accounts:
-        if account.discovery_error is not None and not account.environments:
+        if account.environments or account.conflicts:
+            continue
+        if account.discovery_error is not None:
             yield f"account {account.name}: no environment could be discovered: {account.discovery_error}"
+        else:
+            yield f"account {account.name}: no environment is self-hosted and included by the configuration"
     for environment in view.environments:
         if not environment.up:
             identity = environment.environment
             yield f"environment {identity.name} ({identity.id}): {environment.error}"
+
+
+def notices(view: FleetView) -> Iterator[str]:
+    """What may not be as it was meant, one line each, and is no failure."""
+    for account in view.accounts:
+        for pattern in account.unmatched:
+            if account.environments:
+                yield f"account {account.name}: `{pattern}` of discovery.include matches no environment"
+        for conflict in account.conflicts:
+            seen = f"environment {conflict.name} ({conflict.id})"
+            yield f"account {account.name}: {seen} is read through the account {conflict.owner}, which sees it too"

@@ -1,8 +1,10 @@
 """The commands, and how each ends."""
 
 import asyncio
+import io
 import platform
 import socket
+import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,8 +13,9 @@ import click
 import structlog
 
 from exporter import __version__, logs
+from exporter.api.variables import VariableError
 from exporter.cli import wiring
-from exporter.cli.collection import collect_once, failures
+from exporter.cli.collection import collect_once, failures, notices
 from exporter.cli.failure import Failure
 from exporter.cli.flags import LOG, WEB, Flags, flag, takes
 from exporter.cli.healthcheck import healthcheck
@@ -21,7 +24,8 @@ from exporter.cli.reloading import Reloadable
 from exporter.cli.serving import serve
 from exporter.cli.simulation import Stage, demonstrate, takes_stage
 from exporter.cli.simulation import simulate as run_simulation
-from exporter.config import Account, Config, ConfigError, load
+from exporter.cli.threads import DaemonExecutor
+from exporter.config import Account, Config, ConfigError, load, overlaps
 from exporter.metrics.exposition import encode
 from exporter.revision import revision
 from exporter.tracking.view import FleetView
@@ -66,6 +70,9 @@ def main(context: click.Context, flags: Flags, config_check: bool) -> None:
       QODER_BASE_URL   the API's address, where the configuration gives none;
                        for China https://api.qoder.com.cn/api/v1/cloud
     """  # noqa: D301 - click knows a paragraph to keep as it is by this very character
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal has no letters for is no failure
     if config_check:
         if context.invoked_subcommand is not None:
             raise click.UsageError("--config.check stands alone: leave out the command, or use the command check")
@@ -104,10 +111,10 @@ def once(flags: Flags) -> None:
 
     view = _run(collect())
     click.echo(encode(view, None, wiring.loaded_now())[0], nl=False)
+    for notice in notices(view):
+        click.echo(notice, err=True)
     if failed := list(failures(view)):
         raise Failure(failed)
-    if not view.environments:
-        click.echo("no environment is watched: none is self-hosted and included by the configuration", err=True)
 
 
 @main.command()
@@ -154,7 +161,7 @@ def _serve(flags: Flags) -> None:
         log.info("listening", address=str(Address(*sock.getsockname()[:2])), path=flags.web_telemetry_path)
 
     async def run() -> None:
-        await serve(Reloadable(config, lambda: load(flags.config_file), flags.web_telemetry_path), sockets)
+        await serve(Reloadable(config, lambda: load(flags.config_file, again=True), flags.web_telemetry_path), sockets)
 
     _run(run())
 
@@ -162,7 +169,9 @@ def _serve(flags: Flags) -> None:
 def _check(config_file: Path | None) -> None:
     config = _load(config_file)
     accounts = "; ".join(f"account {account.name}: {_environments(account)}" for account in config.accounts)
-    click.echo(f"{config_file or 'no configuration file'}: good; {accounts}")
+    click.echo(f"{config_file or 'no configuration file'}: OK; {accounts}")
+    for notice in overlaps(config):
+        click.echo(f"note: {notice}")
 
 
 def _environments(account: Account) -> str:
@@ -187,7 +196,11 @@ def _listen(addresses: Sequence[Address]) -> list[socket.socket]:
 
 
 def _run(program: Coroutine[Any, Any, T]) -> T:
+    async def run() -> T:
+        asyncio.get_running_loop().set_default_executor(DaemonExecutor())
+        return await program
+
     try:
-        return asyncio.run(program)
-    except ListenError as error:
+        return asyncio.run(run())
+    except (ListenError, VariableError) as error:
         raise Failure([error]) from error

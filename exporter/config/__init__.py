@@ -16,6 +16,7 @@ from exporter.config.model import (
     Probe,
     Scrape,
 )
+from exporter.config.overlaps import overlaps
 from exporter.config.problem import ConfigError, Problem
 
 __all__ = [
@@ -35,4 +36,5 @@ __all__ = [
     "Scrape",
     "describe",
     "load",
+    "overlaps",
 ]

@@ -2,10 +2,17 @@
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
+import httpx
+
+from exporter.api.certificates import trusted
+from exporter.api.proxies import proxy_for
+from exporter.api.variables import VariableError
 from exporter.config.credentials import check_base_url, check_token
 from exporter.config.document import Document
 from exporter.config.duration import Duration
@@ -51,7 +58,8 @@ def check(config: Config, document: Document, environ: Mapping[str, str]) -> lis
         *_metrics(config.metrics),
         *_links(config.links),
     )
-    return [Problem(message, path, document.line(path)) for path, message in findings]
+    problems = [Problem(message, path, document.line(path)) for path, message in findings]
+    return [*problems, *dict.fromkeys(_network(config.accounts, environ))]
 
 
 NO_TEXT = "the name has half of a surrogate pair, which is no character; write the character itself"
@@ -60,6 +68,20 @@ NO_TEXT = "the name has half of a surrogate pair, which is no character; write t
 def _is_text(name: str) -> bool:
     """Whether a name can be written out: YAML's escapes can make strings that no encoding has."""
     return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _network(accounts: Sequence[Account], environ: Mapping[str, str]) -> Iterator[Problem]:
+    """What the variables of the operating system say that would keep a client from being made."""
+    for account in accounts:
+        try:
+            proxy_for(account.base_url, environ)
+            if urlsplit(account.base_url).scheme == "https":
+                trusted()
+        except VariableError as error:
+            variable, _, message = str(error).partition(": ")
+            yield Problem(message, source=variable)
+        except (ValueError, httpx.InvalidURL):
+            continue  # an address that is no URL is reported as such
 
 
 def _accounts(accounts: Sequence[Account], document: Document, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -115,7 +137,9 @@ def _environments(accounts: Sequence[Account]) -> Iterator[Finding]:
             yield (*path, "name"), "the name is empty; leave it out to use the API's name"
         if environment.name is not None and not _is_text(environment.name):
             yield (*path, "name"), NO_TEXT
-    yield from _duplicates((((*path, "id"), environment.id) for path, environment in listed), "environment ID")
+    for base_url in dict.fromkeys(account.base_url for account in accounts):
+        of_one_api = [(path, found) for path, found in listed if accounts[cast("int", path[1])].base_url == base_url]
+        yield from _duplicates((((*path, "id"), found.id) for path, found in of_one_api), "environment ID")
 
 
 def _scrape(scrape: Scrape) -> Iterator[Finding]:
@@ -143,12 +167,52 @@ def _history(history: History) -> Iterator[Finding]:
 
 def _checkpoint(file: Path) -> Iterator[str]:
     """A checkpoint is replaced as a whole, so that its directory must be writable."""
-    if file.is_dir():
-        yield f"{file} is a directory; give the path of a file"
-    elif not file.parent.is_dir():
-        yield f"the directory {file.parent} does not exist; create it"
-    elif not os.access(file.parent, os.W_OK | os.X_OK):
-        yield f"this user cannot write to the directory {file.parent}"
+    try:
+        found = _kind(file)
+        if found == "directory":
+            yield f"{file} is a directory; give the path of a file"
+        elif found not in ("file", None):
+            yield f"{file} is a {found}; give the path of a regular file"
+        elif _kind(file.parent) != "directory":
+            yield f"the directory {file.parent} does not exist; create it"
+        elif not os.access(file.parent, os.W_OK | os.X_OK):
+            yield f"this user cannot write to the directory {file.parent}"
+        elif found is not None and not os.access(file, os.R_OK):
+            yield f"this user cannot read {file}"
+        elif found is not None and _is_mount_point(file):
+            yield f"{file} is mounted as a single file and cannot be replaced; mount its directory instead"
+        elif len(os.fsencode(file.name)) > os.pathconf(file.parent, "PC_NAME_MAX") - TEMPORARY_SUFFIX:
+            yield f"the name {file.name} is too long for a file that is replaced through a temporary one"
+    except OSError as error:
+        yield f"cannot use {file}: {error.strerror}"
+    except ValueError:
+        yield "the path has a NUL character, or one that no encoding has"
+
+
+TEMPORARY_SUFFIX = len(".") + len(".set-aside-1800000000")
+"""What is added to the checkpoint's name, at the most, for the files beside it."""
+
+
+def _kind(file: Path) -> str | None:
+    """What there is at a path, or None if there is nothing."""
+    try:
+        mode = file.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
+    return kinds.get(stat.S_IFMT(mode), "device")
+
+
+def _is_mount_point(file: Path) -> bool:
+    """Whether something is mounted on a file alone, as far as this system tells."""
+    try:
+        mounts = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    except OSError:
+        return False
+    escaped = os.fsencode(file.resolve())
+    for character in b"\\ \t\n":
+        escaped = escaped.replace(bytes([character]), b"\\%03o" % character)
+    return any(line.split(b" ")[4] == escaped for line in mounts)
 
 
 def _metrics(metrics: Metrics) -> Iterator[Finding]:

@@ -5,9 +5,12 @@ No message from here holds a token, nor anything that could be one by mistake.
 
 import ipaddress
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import httpx
 
 from exporter.config.model import DEFAULT_BASE_URL, Account
 from exporter.config.problem import KeyPath
@@ -48,11 +51,16 @@ def _check_token_file(file: Path) -> Iterator[str]:
         yield "this looks like a token; write it to a file and give the path of that file"
         return
     try:
+        if stat.S_ISFIFO(file.stat().st_mode):
+            yield f"{file} is a pipe, and the token is read more than once; give a regular file"
+            return
         text = file.read_text(encoding="utf-8")
     except OSError as error:
         yield f"cannot read {file}: {error.strerror}; the file must exist and be readable by this user"
     except UnicodeDecodeError:
         yield f"{file} is not text; it must hold the token and nothing else"
+    except ValueError:
+        yield "the path has a NUL character, or one that no encoding has"
     else:
         yield from _check_token_text(text, str(file))
 
@@ -80,11 +88,23 @@ def check_base_url(url: str, *, allow_plain_http: bool) -> Iterator[str]:
         yield f"not the http(s) address of an API; give one such as {DEFAULT_BASE_URL}"
     elif parts.query or parts.fragment or url.endswith(("?", "#")):
         yield "the URL must not have a query or a fragment; leave out what follows the path"
+    elif not _is_resolvable(url, host):
+        yield "no resolver takes the host's name: a part of it is empty, too long, or has characters that no host has"
     elif parts.scheme == "http" and not allow_plain_http and not _is_loopback(host):
         yield (
             f"the token would cross the network to {host} unencrypted; use https, "
             "or accept that with allow_plain_http: true"
         )
+
+
+def _is_resolvable(url: str, host: str) -> bool:
+    """Whether a host's name can be asked for at all; an address can."""
+    try:
+        httpx.URL(url)
+        encoded = host.encode("idna")
+    except (httpx.InvalidURL, UnicodeError):
+        return False
+    return len(encoded) <= 253
 
 
 def _is_loopback(host: str) -> bool:

@@ -31,6 +31,9 @@ _TYPES = {
     "object": "a mapping",
     "str": "text",
 }
+MAX_PROBLEMS = 50
+"""Problems after which no more are looked for."""
+
 _QUOTABLE = ("bool", "int", "float", "date", "datetime")
 
 
@@ -57,7 +60,11 @@ def decode(document: Document) -> Config:
             problem = _translate(str(error), document)
             if not any(problem.path[: len(path)] == path for path in problems):
                 problems[problem.path] = problem
-            if str(error) not in seen and _mend(document.data, problem.path, str(error)):
+            if (
+                len(problems) < MAX_PROBLEMS
+                and str(error) not in seen
+                and _mend(document.data, problem.path, str(error))
+            ):
                 seen.add(str(error))
                 continue
         if problems:

@@ -1,6 +1,7 @@
 """The configuration from its file and the environment variables."""
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,13 @@ from exporter.config.document import Document
 from exporter.config.model import Account, Config
 from exporter.config.problem import ConfigError, Problem
 
+MAX_SIZE = 1024 * 1024
+"""Bytes of a configuration file; thousands of environments fit."""
+
 _BASE_URL_VARIABLE = "QODER_BASE_URL"
 
 
-def load(file: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
+def load(file: Path | None, environ: Mapping[str, str] = os.environ, *, again: bool = False) -> Config:
     """Read the configuration and check that it can be used.
 
     An account that gives no ``base_url`` takes it from ``QODER_BASE_URL``, where that is set. Without a file there is
@@ -25,6 +29,7 @@ def load(file: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
     Args:
         file: The configuration file, or None. The paths in it are relative to its directory.
         environ: The environment variables.
+        again: Whether the file has been read before; a pipe would now be empty, or somebody else's.
 
     Returns:
         The configuration: defaults filled in, addresses without a trailing slash, files by their absolute paths.
@@ -35,16 +40,24 @@ def load(file: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
     if file is None:
         return _load(Document(""), Path(), environ)
     try:
-        return _load(Document(_read(file)), file.parent.absolute(), environ)
+        return _load(Document(_read(file, again=again)), file.parent.absolute(), environ)
     except ConfigError as error:
         raise ConfigError(_in_file(problem, file) for problem in error.problems) from error
 
 
-def _read(file: Path) -> bytes:
+def _read(file: Path, *, again: bool) -> bytes:
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            if again and not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+                raise ConfigError([Problem("this is no regular file, and cannot be read a second time")])
+            content = opened.read(MAX_SIZE + 1)
     except OSError as error:
         raise ConfigError([Problem(f"cannot read the configuration file: {error.strerror}")]) from error
+    except ValueError:
+        raise ConfigError([Problem("cannot read the configuration file: its path has a NUL character")]) from None
+    if len(content) > MAX_SIZE:
+        raise ConfigError([Problem(f"the configuration file is larger than {MAX_SIZE // 1024} KiB")])
+    return content
 
 
 def _in_file(problem: Problem, file: Path) -> Problem:
