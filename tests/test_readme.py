@@ -124,6 +124,9 @@ def test_these_are_the_commands_it_gives() -> None:
         "QODER_PAT=pt-… qoder-work-exporter",
         "qoder-work-exporter check --config.file=config.yaml",
         "qoder-work-exporter --config.file=config.yaml",
+        "qoder-work-exporter inspect --url http://localhost:10190",
+        "qoder-work-exporter inspect gpu-workers --url http://localhost:10190 --state active",
+        "qoder-work-exporter inspect gpu-workers work_019f3be4fd2475d9a784bf2c739e1194",
     ]
 
 
@@ -152,6 +155,13 @@ def test_a_full_start_is_a_token_and_a_command(installed: Path, api: str, tmp_pa
     variables = environ(installed, QODER_BASE_URL=api, QODER_EXPORTER_WEB_LISTEN_ADDRESS=f"127.0.0.1:{port}")
     with running(COMMANDS[3].replace("pt-…", DEFAULT_TOKEN), tmp_path, variables) as process:
         until(process, lambda: 'state="active"} 1.0' in scraped(port), "the active item")
+        for command in COMMANDS[6:8]:
+            asked = command.replace("localhost:10190", f"127.0.0.1:{port}")
+            shown = subprocess.run(["bash", "-c", asked], env=variables, capture_output=True, text=True, check=True)
+            assert "gpu-workers" in shown.stdout
+    token = variables | {"QODER_PAT": DEFAULT_TOKEN}
+    shown = subprocess.run(["bash", "-c", COMMANDS[8]], env=token, capture_output=True, text=True, check=False)
+    assert (shown.returncode, "knows no item work_019f" in shown.stderr) == (1, True)  # it is the documentation's
 
 
 def test_a_configuration_is_checked_and_served(installed: Path, api: str, tmp_path: Path) -> None:

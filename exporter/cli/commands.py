@@ -19,6 +19,7 @@ from exporter.cli.collection import collect_once, failures, notices
 from exporter.cli.failure import Failure
 from exporter.cli.flags import LOG, WEB, Flags, flag, takes
 from exporter.cli.healthcheck import healthcheck
+from exporter.cli.inspect import inspect
 from exporter.cli.mixin import mixin
 from exporter.cli.reloading import Reloadable
 from exporter.cli.serving import serve
@@ -63,6 +64,7 @@ def main(context: click.Context, flags: Flags, config_check: bool) -> None:
       qoder-work-exporter --config.file=config.yaml        several accounts, chosen environments
       qoder-work-exporter check --config.file=config.yaml
       qoder-work-exporter once | grep ^qoder_work_items    one collection, no server
+      qoder-work-exporter inspect --url http://localhost:10190         which items are stuck
 
     \b
     Environment variables, beside the one of each flag:
@@ -83,6 +85,7 @@ def main(context: click.Context, flags: Flags, config_check: bool) -> None:
 
 
 main.add_command(healthcheck)
+main.add_command(inspect)
 
 
 @main.command()

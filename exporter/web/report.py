@@ -120,7 +120,7 @@ class Reporter:
             up=view.up,
             history_complete=view.history_complete,
             history_progress=view.progress,
-            read_at=_moment(view.read_at),
+            read_at=moment(view.read_at),
             age_seconds=None if view.read_at is None else max(0.0, now - view.read_at),
             stale=snapshot is None,
             items=counts,
@@ -168,14 +168,14 @@ class Reporter:
             reason=verdict.reason,
             alert=verdict.alert or None,
             next_step=advice.of_state(item.state).next_step if verdict.severity != "ok" else "",
-            state_since=_moment(item.state_since),
+            state_since=moment(item.state_since),
             state_seconds=seconds_in_state(item),
             heartbeat_lag_seconds=heartbeat_lag(item),
-            created_at=_moment(item.created),
-            acknowledged_at=_moment(item.acknowledged),
-            started_at=_moment(item.started),
-            latest_heartbeat_at=_moment(item.heartbeat),
-            stop_requested_at=_moment(item.stop_requested),
+            created_at=moment(item.created),
+            acknowledged_at=moment(item.acknowledged),
+            started_at=moment(item.started),
+            latest_heartbeat_at=moment(item.heartbeat),
+            stop_requested_at=moment(item.stop_requested),
             read_at=_at(item.read_at),
             metadata={key: value for key, value in zip(keys, item.labels, strict=False) if value},
         )
@@ -252,7 +252,7 @@ def _account(view: AccountView, environments: Iterable[EnvironmentView]) -> sche
 def _configuration(reload: Reload) -> schema.Configuration:
     return schema.Configuration(
         loaded=reload.successful,
-        loaded_at=_moment(reload.succeeded_at or None),
+        loaded_at=moment(reload.succeeded_at or None),
         problems=list(reload.problems),
     )
 
@@ -284,5 +284,6 @@ def _at(seconds: float) -> datetime:
     return datetime.fromtimestamp(min(max(seconds, -62135596800), 253402300799), UTC)
 
 
-def _moment(seconds: float | None) -> datetime | None:
+def moment(seconds: float | None) -> datetime | None:
+    """A unix time as a moment in UTC, if there is one."""
     return None if seconds is None else _at(seconds)

@@ -1,0 +1,1 @@
+"""Commands, each by itself."""
