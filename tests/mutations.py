@@ -62,26 +62,26 @@ class Mutation:
 MUTATIONS = (
     Mutation(
         "planner: a window reaches one item too far",
-        "end = _end(targets, position, first.rank + page_size, tail_after)",
-        "end = _end(targets, position, first.rank + page_size + 1, tail_after)",
+        "bisect_left(ranks, ranks[position] + page_size, position)",
+        "bisect_left(ranks, ranks[position] + page_size + 1, position)",
         ("test_planner",),
     ),
     Mutation(
         "planner: a window reaches one item less than it could",
-        "end = _end(targets, position, first.rank + page_size, tail_after)",
-        "end = _end(targets, position, first.rank + page_size - 1, tail_after)",
+        "bisect_left(ranks, ranks[position] + page_size, position)",
+        "bisect_left(ranks, ranks[position] + page_size - 1, position)",
         ("test_planner",),
     ),
     Mutation(
         "planner: the last window is not merged with the tail",
-        "if first.rank + page_size >= ledger.next_rank:",
+        "if ranks[position] + page_size >= ledger.size:",
         "if False:",
         ("test_planner",),
     ),
     Mutation(
         "planner: the tail begins where it cannot reach the end in one page",
-        "if first.rank + page_size >= ledger.next_rank:",
-        "if first.rank + page_size + 1 >= ledger.next_rank:",
+        "if ranks[position] + page_size >= ledger.size:",
+        "if ranks[position] + page_size + 1 >= ledger.size:",
         ("test_planner",),
     ),
     Mutation(
@@ -92,8 +92,8 @@ MUTATIONS = (
     ),
     Mutation(
         "planner: windows reach into the tail",
-        " and targets[position].seen.id <= tail_after:",
-        ":",
+        "end = min(bisect_left(ranks, ranks[position] + page_size, position), tail)",
+        "end = bisect_left(ranks, ranks[position] + page_size, position)",
         ("test_planner",),
     ),
     Mutation(

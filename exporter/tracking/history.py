@@ -38,6 +38,7 @@ class History:
     def __init__(self, segments: Iterable[Segment] = ()) -> None:
         self._segments = list(segments)
         self._ends = [segment.end for segment in self._segments]
+        self._size = sum(segment.size for segment in self._segments)
         self.stopped: Counter[Labels] = Counter()
         for segment in self._segments:
             self._add(segment, 1)
@@ -53,29 +54,38 @@ class History:
     @property
     def size(self) -> int:
         """Items in the list as far as it is known."""
-        return sum(segment.size for segment in self._segments)
+        return self._size
 
-    def append(self, work_id: str, stopped: Labels | None) -> None:
-        """Add an item at the end of the list; ``stopped`` is its labels, or None if it is live."""
+    def append(self, work_id: str, stopped: Labels | None) -> int:
+        """Add an item at the end of the list, and return its position in its segment.
+
+        Args:
+            work_id: Its ID.
+            stopped: Its labels, or None if it is live.
+        """
         if not self._segments or self._segments[-1].size >= SEGMENT_SIZE:
             self._segments.append(Segment(work_id, 0))
             self._ends.append(work_id)
         segment = self._segments[-1]
         segment.end = self._ends[-1] = work_id
         segment.size += 1
+        self._size += 1
         if stopped is not None:
             segment.count(stopped)
             self.stopped[stopped] += 1
+        return segment.size - 1
 
     def extend(self, following: "History") -> None:
         """Add what follows in the list, counted elsewhere."""
         self._segments += following._segments
         self._ends += following._ends
+        self._size += following._size
         self.stopped.update(following.stopped)
 
     def insert(self, work_id: str) -> None:
         """Make room for an item that became visible after later ones; it lies before the end of the list."""
         self._segments[self.index(work_id)].size += 1
+        self._size += 1
 
     def count_stopped(self, work_id: str, labels: Labels) -> None:
         """Count an item already in the list as stopped."""
@@ -85,6 +95,22 @@ class History:
     def index(self, work_id: str) -> int:
         """The segment an ID lies in; IDs after the end lie in the last."""
         return min(bisect_left(self._ends, work_id), len(self._ends) - 1)
+
+    def positions(self, work_ids: Iterable[str], offsets: Iterable[int]) -> list[int]:
+        """Return how many items stand before each of these at most.
+
+        Args:
+            work_ids: IDs in ascending order.
+            offsets: Their positions in their segments.
+        """
+        positions: list[int] = []
+        index, before, last = 0, 0, len(self._ends) - 1
+        for work_id, offset in zip(work_ids, offsets, strict=True):
+            while index < last and self._ends[index] < work_id:
+                before += self._segments[index].size
+                index += 1
+            positions.append(before + offset)
+        return positions
 
     def start(self, index: int) -> str | None:
         """The ID after which a segment begins, or None for the first."""
@@ -106,8 +132,8 @@ class History:
         position = bisect_right(self._ends, work_id)
         return self._ends[position - 1] if position > 0 else None
 
-    def replace(self, after: str | None, through: str | None, items: Iterable[tuple[str, Labels | None]]) -> None:
-        """Count a stretch of the list anew.
+    def replace(self, after: str | None, through: str | None, items: Iterable[tuple[str, Labels | None]]) -> list[int]:
+        """Count a stretch of the list anew, and return each item's position in its segment.
 
         Args:
             after: Where the stretch begins: a segment's end, or None for the start of the list.
@@ -119,11 +145,12 @@ class History:
         for segment in self._segments[first:last]:
             self._add(segment, -1)
         fresh = History()
-        for work_id, stopped in items:
-            fresh.append(work_id, stopped)
+        offsets = [fresh.append(work_id, stopped) for work_id, stopped in items]
+        self._size += fresh._size - sum(segment.size for segment in self._segments[first:last])
         self._segments[first:last] = fresh._segments
         self._ends[first:last] = fresh._ends
         self.stopped.update(fresh.stopped)
+        return offsets
 
     def _add(self, segment: Segment, sign: int) -> None:
         for labels, count in segment.stopped:

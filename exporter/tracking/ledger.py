@@ -36,13 +36,13 @@ class Ledger:
         foothold: An ID a little before ``origin``, from which a page shows ``origin`` itself; None for the start of the
             list.
         since: The unix time that ``origin`` was found for, or None.
-        next_rank: The rank that the next new item will have.
         complete: Whether the whole list has been read once, so that numbers may be shown and events counted.
         traversed: How far the traversal under way has come: the last ID it has counted; ``origin`` at its start.
         at_end: Whether the newest reading of the tail reached the end of the list.
         doubtful: IDs of items that stand where the counts say otherwise; their segments need counting anew.
         began: The unix time on the API's clock at which the whole list had been read once; None before, or unknown.
         corrections: Items whose count was found wrong when a part of the list was read again.
+        found: Live items that stood where no refresh had reason to look, since this process began.
     """
 
     history: History = field(default_factory=History)
@@ -56,9 +56,9 @@ class Ledger:
     traversed: str | None = None
     at_end: bool = False
     doubtful: set[str] = field(default_factory=set)
-    next_rank: int = 0
     began: float | None = None
     corrections: int = 0
+    found: int = 0
 
     # -- a reading of the whole list ----------------------------------------------------------------------------------
 
@@ -82,7 +82,7 @@ class Ledger:
         """
         self.traversed = self.origin
         if not self.complete:
-            self.history, self.live, self.next_rank = History(), LiveItems(), 0
+            self.history, self.live = History(), LiveItems()
             self.recent = [self.origin]
             self.doubtful.clear()
 
@@ -116,6 +116,15 @@ class Ledger:
     def targets(self) -> list[LiveItem]:
         """The live items in the order of the list."""
         return list(self.live.values())
+
+    def positions(self) -> list[int]:
+        """Return how many items stand before each live one at most; no two are farther apart than this says."""
+        return self.history.positions(self.live, (item.offset for item in self.live.values()))
+
+    @property
+    def size(self) -> int:
+        """How many items the list has, as far as it has been read."""
+        return self.history.size
 
     @property
     def last(self) -> str | None:
@@ -209,7 +218,10 @@ class Ledger:
         to_the_end = bool(new) or reading.through is None
         counts = [(sighting.item.id, None if sighting.item.live else sighting.item.labels) for sighting in old]
         before = Counter(self.history.stopped)
-        self.history.replace(reading.after, None if to_the_end else reading.through, counts)
+        offsets = self.history.replace(reading.after, None if to_the_end else reading.through, counts)
+        for sighting, offset in zip(old, offsets, strict=True):
+            if sighting.item.live:
+                self.live[sighting.item.id].offset = offset
         if self.complete:
             self._correct(before, [sighting.item.id for sighting in old])
         for sighting in new:
@@ -237,22 +249,19 @@ class Ledger:
         """Have every segment counted anew: the list is not the one that was known."""
         self.doubtful.update(segment.end for segment in self.history.segments)
 
-    def extend(self, history: History, live: Iterable[LiveItem], last: Sequence[str], size: int) -> None:
+    def extend(self, history: History, live: Iterable[LiveItem], last: Sequence[str]) -> None:
         """Add what follows in the list, gathered elsewhere, while the list is read for the first time.
 
         Args:
             history: Counts and segments of the stretch.
-            live: Its live items. Their ranks count from the stretch's start; the ID before its first item is left out.
+            live: Its live items; the ID before the stretch's first item is left out.
             last: Its last IDs, one by one, at least as many as ``recent`` holds or all of them.
-            size: How many items it has.
         """
         for item in live:
-            if item.rank == 0:
+            if item.before is None:
                 item.before = self.last
-            item.rank += self.next_rank
             self.live[item.seen.id] = item
         self.history.extend(history)
-        self.next_rank += size
         self.recent = [*self.recent, *last][-(OVERLAP + 1) :]
         self.traversed = self.last
 
@@ -284,6 +293,7 @@ class Ledger:
         elif item.live:
             # It was counted as stopped, or was never seen: what is right, counting its segment anew will tell.
             self._place(sighting, Counted.ALL | Counted.FOUND)
+            self.found += 1
             self.doubtful.add(item.id)
 
     def _update(self, known: LiveItem, sighting: Sighting) -> None:
@@ -302,10 +312,9 @@ class Ledger:
     def _append(self, sighting: Sighting) -> None:
         item = sighting.item
         counted = self._appear(item)
-        self.history.append(item.id, None if item.live else item.labels)
+        offset = self.history.append(item.id, None if item.live else item.labels)
         if item.live:
-            self.live[item.id] = LiveItem(item, self.next_rank, sighting.before, counted)
-        self.next_rank += 1
+            self.live[item.id] = LiveItem(item, offset, sighting.before, counted)
         self.recent = [*self.recent, item.id][-(OVERLAP + 1) :]
 
     def _insert_late(self, sighting: Sighting) -> None:
@@ -333,10 +342,12 @@ class Ledger:
         return self.lifecycle.appeared(item)
 
     def _place(self, sighting: Sighting, counted: int) -> None:
-        """Make an item live that lies between known ones."""
+        """Make an item live that lies between known ones; where exactly, counting its segment anew will tell."""
+        segment = self.history.segments[self.history.index(sighting.item.id)]
         following = self.live.following(sighting.item.id)
-        rank = following.rank if following is not None else self.next_rank - 1
-        self.live[sighting.item.id] = LiveItem(sighting.item, rank, sighting.before, counted)
+        near = following is not None and following.seen.id <= segment.end
+        offset = following.offset if following is not None and near else max(0, segment.size - 1)
+        self.live[sighting.item.id] = LiveItem(sighting.item, offset, sighting.before, counted)
 
     def _vanish(self, work_id: str) -> None:
         if self.live.pop(work_id, None) is not None and self.complete:

@@ -16,13 +16,14 @@ class LiveItem(msgspec.Struct, gc=False, array_like=True):
 
     Attributes:
         seen: The item as last read.
-        rank: Its position when it was first seen. Later deletions only make two ranks look farther apart than they are.
+        offset: Its position in its segment when that was last counted, from 0. Later deletions only make two items look
+            farther apart than they are.
         before: The ID just before it, None if it is the first of the list, or ``UNKNOWN``.
         counted: What of it the lifecycle counters have.
     """
 
     seen: Observation
-    rank: int
+    offset: int
     before: str | None
     counted: int
 

@@ -1,6 +1,6 @@
 """Which requests make every live item and the end of the list current, as few as possible."""
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 from exporter.tracking.ledger import Ledger
@@ -32,14 +32,15 @@ def plan(ledger: Ledger, page_size: int) -> Plan:
     """Cover all live items and the tail with the fewest pages.
 
     Going through the list from its start and opening each page at the first item not covered yet is optimal for
-    points on a line. A page that would reach the end of the list is the tail itself. Ranks are at least as far apart
-    as the items really are, so a page may show more than was planned; less only if IDs became visible late between
-    them, and what it does not show is then read alone.
+    points on a line. A page that would reach the end of the list is the tail itself. Positions are at least as far
+    apart as the items really are, so a page may show more than was planned; less only if IDs became visible late
+    between them, and what it does not show is then read alone.
     """
     windows: list[tuple[LiveItem, ...]] = []
     single: list[LiveItem] = []
-    targets = ledger.targets()
+    targets, ranks = ledger.targets(), ledger.positions()
     tail_after = ledger.recent[0]
+    tail = len(targets) if tail_after is None else bisect_right(targets, tail_after, key=lambda each: each.seen.id)
     position = 0
     while position < len(targets):
         first = targets[position]
@@ -49,20 +50,14 @@ def plan(ledger: Ledger, page_size: int) -> Plan:
             single.append(first)
             position += 1
             continue
-        if first.rank + page_size >= ledger.next_rank:
+        if ranks[position] + page_size >= ledger.size:
             tail_after = first.before
             break
-        end = _end(targets, position, first.rank + page_size, tail_after)
+        # Both go up through the list: the page ends before whichever comes first, its last item or the tail.
+        end = min(bisect_left(ranks, ranks[position] + page_size, position), tail)
         if end == position + 1:
             single.append(first)
         else:
             windows.append(tuple(targets[position:end]))
         position = end
     return Plan(tuple(windows), tuple(single), tail_after)
-
-
-def _end(targets: Sequence[LiveItem], position: int, rank: int, tail_after: str) -> int:
-    """Where the page that begins at ``position`` and reaches up to ``rank`` ends among the targets."""
-    while position < len(targets) and targets[position].rank < rank and targets[position].seen.id <= tail_after:
-        position += 1
-    return position

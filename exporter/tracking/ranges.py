@@ -43,7 +43,6 @@ class Range:
         self.live: list[LiveItem] = []
         self.first: str | None = None
         self.following: str | None = None
-        self.size = 0
         self.last: deque[str] = deque(maxlen=OVERLAP + 1)
         self.done = False
 
@@ -62,13 +61,12 @@ class Range:
                     self.following, self.done = item.id, True
                     break
                 seen = observe(item, (), page.read_at)
-                self.history.append(item.id, None if seen.live else ())
+                offset = self.history.append(item.id, None if seen.live else ())
                 if seen.live:
                     before = self.last[-1] if self.last else None
-                    self.live.append(LiveItem(seen, self.size, before, Lifecycle.past(seen)))
+                    self.live.append(LiveItem(seen, offset, before, Lifecycle.past(seen)))
                 self.first = self.first or item.id
                 self.last.append(item.id)
-                self.size += 1
             self.done = self.done or page.end
 
 
@@ -147,9 +145,9 @@ class Ranges:
         while self._entered < len(self._ranges):
             each = self._ranges[self._entered]
             joins = self._entered == 0 or (each.first or each.following) == self._expected
-            if not joins or not (each.done or (unfinished and each.size)):
+            if not joins or not (each.done or (unfinished and each.history.size)):
                 return
-            self._ledger.extend(each.history, each.live, list(each.last), each.size)
+            self._ledger.extend(each.history, each.live, list(each.last))
             self._expected = each.following
             self._entered = self._entered + 1 if each.done else len(self._ranges)
 

@@ -60,7 +60,6 @@ class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
     traversed: str | None
     doubtful: list[str]
     complete: bool
-    next_rank: int
     began: float | None = None
     corrections: int = 0
 
@@ -98,7 +97,6 @@ def record(
         traversed=ledger.traversed,
         doubtful=sorted(ledger.doubtful),
         complete=ledger.complete,
-        next_rank=ledger.next_rank,
         began=ledger.began,
         corrections=ledger.corrections,
     )
@@ -121,7 +119,6 @@ def restore_ledger(record: EnvironmentRecord) -> Ledger:
         complete=record.complete,
         traversed=record.traversed,
         doubtful=set(record.doubtful),
-        next_rank=record.next_rank,
         began=record.began,
         corrections=record.corrections,
     )

@@ -6,7 +6,8 @@ what it had. There is never more than one per environment.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import structlog
 
@@ -14,12 +15,15 @@ from exporter.api.client import WorkAPI
 from exporter.api.errors import APIError, InvalidResponse, TimedOut
 from exporter.tracking.ledger import Ledger
 from exporter.tracking.lookback import find_origin
+from exporter.tracking.lookup import Queued
 from exporter.tracking.observation import Labeller
 from exporter.tracking.ranges import PAGES_BEFORE, Ranges
+from exporter.tracking.reader import Reader, TailLostError
 from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.snapshot import stats_of
 from exporter.tracking.source import Source
 from exporter.tracking.spans import monotonic
+from exporter.tracking.suspects import suspects
 from exporter.tracking.tasks import StalledError, unless_stalled
 from exporter.tracking.traversal import Traversal
 from exporter.tracking.walk import CursorLostError
@@ -41,7 +45,7 @@ class Resync:
         labeller: Turns metadata into label values.
         settings: How to track.
         patience: Seconds without any response after which a reading is given up.
-        ended: Called when a reading has come to its end.
+        ended: Called when a reading has come to its end, with whether it was one of the whole list.
 
     Attributes:
         reading: Held while the ledger is changed in several steps: nothing else may change it meanwhile.
@@ -58,7 +62,7 @@ class Resync:
         *,
         settings: TrackingSettings,
         patience: float,
-        ended: Callable[[], None],
+        ended: Callable[[bool], None],
     ) -> None:
         self.reading = asyncio.Lock()
         self.progress: str | None = None
@@ -70,7 +74,7 @@ class Resync:
         self._labeller = labeller
         self._settings = settings
         self._ended = ended
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[bool] | None = None
         self._finished: float | None = None
         self._reported = monotonic()
 
@@ -93,11 +97,25 @@ class Resync:
         interval = self._settings.resync_interval
         return interval > 0 and (self.age is None or self.age >= interval)
 
-    def start(self) -> asyncio.Task[None]:
+    def start(self) -> asyncio.Task[bool]:
         """Return the reading under way, or begin one; it goes on where an earlier one stopped."""
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="resync")
-            self._task.add_done_callback(self._done)
+            return self._begin(self._read)
+        return self._task
+
+    def search(self, hidden: int, oldest: float | None) -> None:
+        """Look for queued items that nothing shows, unless a reading is under way: where they most likely are, first.
+
+        Args:
+            hidden: How many there are at least.
+            oldest: Unix time at which one of them was created, or None.
+        """
+        if self._task is None or self._task.done():
+            self._begin(lambda source: self._search(source, hidden, oldest))
+
+    def _begin(self, read: Callable[[Source], Coroutine[Any, Any, bool]]) -> asyncio.Task[bool]:
+        self._task = asyncio.create_task(self._run(read), name="resync")
+        self._task.add_done_callback(self._done)
         return self._task
 
     def cancel(self) -> None:
@@ -111,14 +129,14 @@ class Resync:
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, task: asyncio.Task[bool]) -> None:
         """Log a failure here, since nobody may be waiting; the next refresh begins another reading."""
         self.progress = None
         if task.cancelled():
             return
         error = task.exception()
         if error is None:
-            self._ended()
+            self._ended(task.result())
         elif isinstance(error, APIError):
             log.warning("reading the whole list stopped", environment=self._environment_id, error=str(error))
         else:
@@ -130,15 +148,15 @@ class Resync:
 
     # -- one reading --------------------------------------------------------------------------------------------------
 
-    async def _run(self) -> None:
+    async def _run(self, read: Callable[[Source], Coroutine[Any, Any, bool]]) -> bool:
         source = self._new_source()
         try:
-            await unless_stalled(self._read(source), lambda: source.moved, self._patience)
+            return await unless_stalled(read(source), lambda: source.moved, self._patience)
         except StalledError:
             message = f"nothing came back from the API for {self._patience:g} s"
             raise TimedOut(message, endpoint="list") from None
 
-    async def _read(self, source: Source) -> None:
+    async def _read(self, source: Source) -> bool:
         ledger = self._ledger
         first = not ledger.complete
         await self._find_origin(source)
@@ -152,6 +170,23 @@ class Resync:
             items=ledger.history.size,
             live=len(ledger.live),
         )
+        return True
+
+    async def _search(self, source: Source, hidden: int, oldest: float | None) -> bool:
+        """Count segments anew until as much is found as is hidden; where that is not enough, read the whole list."""
+        ledger = self._ledger
+        found = ledger.found
+        log.warning("searching for queued items that are not counted", environment=self._environment_id, items=hidden)
+        reader = Reader(source, ledger, self._labeller, self._queued(source))
+        for end in suspects(ledger.history.segments, oldest):
+            try:
+                async with self.reading:
+                    await reader.recount(end)
+            except TailLostError:  # reading the whole list will tell
+                break
+            if ledger.found - found >= hidden:
+                return False
+        return await self._read(source)
 
     async def _read_pages(self, source: Source, *, first: bool) -> None:
         """Read from where the ledger's traversal stands to the end of the list, starting over once if need be."""
@@ -178,6 +213,11 @@ class Resync:
                     traversal = self._traversal(source)
 
     def _traversal(self, source: Source) -> Traversal:
+        return Traversal(source, self._ledger, self._labeller, self._queued(source))
+
+    def _queued(self, source: Source) -> Queued:
+        """Return what asks for how many items the statistics count as queued."""
+
         async def queued() -> int | None:
             if not self._settings.queue_stats:
                 return None
@@ -187,7 +227,7 @@ class Resync:
                 return None
             return stats_of(answer.value, answer.read_at).queued
 
-        return Traversal(source, self._ledger, self._labeller, queued)
+        return queued
 
     async def _read_ranges(self, source: Source) -> bool:
         """Read what is left of the list in several ranges at once, if the API lets us; False if nothing was read."""
@@ -229,7 +269,7 @@ class Resync:
 
     def _report(self, source: Source) -> None:
         """Say on the status page, and now and then in the log, how far the reading has come."""
-        self.progress = f"{source.requests} requests made, {self._ledger.next_rank} items read"
+        self.progress = f"{source.requests} requests made, {self._ledger.size} items read"
         if monotonic() - self._reported >= PROGRESS_INTERVAL:
             self._reported = monotonic()
             log.info("reading the whole list", environment=self._environment_id, progress=self.progress)

@@ -12,6 +12,9 @@ from exporter.tracking.observation import QUEUED, STATES, STOPPED, Labels
 MAX_UNKNOWN_STATES = 5
 """States this version does not know that are shown under their own name; further ones are ``other``."""
 
+MOVING_SECONDS = 5.0
+"""How long ago an item may have come or been acknowledged for the statistics to have another count."""
+
 OTHER = "other"
 
 
@@ -27,6 +30,8 @@ class Queue:
         max_heartbeat_lag: The longest time since the latest heartbeat.
         oldest_heartbeat_at: Unix time it is counted from.
         heartbeat_lag: That lag of every item that should send heartbeats.
+        moving: Live items that were created or acknowledged in the last seconds: by so much, what was read at another
+            moment of the refresh may differ.
     """
 
     counts: Mapping[tuple[str, Labels], int]
@@ -36,6 +41,7 @@ class Queue:
     max_heartbeat_lag: float
     oldest_heartbeat_at: float | None
     heartbeat_lag: Histogram
+    moving: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,7 @@ def queue_of(ledger: Ledger, keys: int) -> Queue:
     counts: Counter[tuple[str, Labels]] = Counter()
     oldest_age = dict.fromkeys(STATES[:4], 0.0)
     queue_age, heartbeat_lag = Histogram(), Histogram()
-    max_lag, oldest_heartbeat, oldest_queued = 0.0, None, None
+    max_lag, oldest_heartbeat, oldest_queued, moving = 0.0, None, None, 0
     for live in ledger.live.values():
         item = live.seen
         counts[item.state, item.labels] += 1
@@ -105,6 +111,8 @@ def queue_of(ledger: Ledger, keys: int) -> Queue:
         if item.state == QUEUED and item.created is not None:
             queue_age.observe(max(0.0, item.read_at - item.created))
             oldest_queued = item.created if oldest_queued is None else min(oldest_queued, item.created)
+        moved = item.created if item.state == QUEUED else item.acknowledged
+        moving += moved is not None and moved >= item.read_at - MOVING_SECONDS
         beating = item.beating_since
         if beating is not None:
             lag = max(0.0, item.read_at - beating)
@@ -121,6 +129,7 @@ def queue_of(ledger: Ledger, keys: int) -> Queue:
         max_heartbeat_lag=max_lag,
         oldest_heartbeat_at=oldest_heartbeat,
         heartbeat_lag=heartbeat_lag,
+        moving=moving,
     )
 
 

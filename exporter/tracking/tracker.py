@@ -24,6 +24,7 @@ from exporter.tracking.source import Source
 from exporter.tracking.spans import monotonic
 from exporter.tracking.tasks import StalledError, unless_stalled
 from exporter.tracking.view import EnvironmentIdentity, EnvironmentView
+from exporter.tracking.witness import Witness
 
 INTERNAL = "internal"
 """The reason of a failure that is the exporter's own fault."""
@@ -71,6 +72,7 @@ class Tracker:
         self._begun = self._ended = self._read_at = -inf
         self._snapshot: Snapshot | None = None
         self._left_out: Counter[str] = Counter()
+        self._witness = Witness()
         self._up = False
         self._error: str | None = None
         self._failures = Counter(dict.fromkeys((*REASONS, INTERNAL), 0))
@@ -121,6 +123,7 @@ class Tracker:
             failing_since=self._outcomes.failing_since,
             read_at=None if self._snapshot is None else self._snapshot.read_at,
             corrections=self.ledger.corrections,
+            disputed=self._witness.lasting is not None,
         )
 
     def _recent(self, moment: float) -> bool:
@@ -254,6 +257,21 @@ class Tracker:
         self._snapshot, self._read_at = Snapshot(read_at, queue, failure if isinstance(failure, Stats) else None), began
         if isinstance(failure, BaseException):
             raise failure
+        if queue is not None and isinstance(failure, Stats):
+            self._compare(queue, failure)
+
+    def _compare(self, queue: Queue, stats: Stats) -> None:
+        """Hear both witnesses; where they disagree for long, search the list for what is not counted."""
+        ledger, before = self.ledger, self._witness.lasting
+        self._witness.hear(queue, stats, ledger.since if ledger.origin is not None else None)
+        lasting = self._witness.lasting
+        if lasting is not None and before is None:
+            what = "the API's statistics contradict the counts"
+            log.warning(what, environment=self.environment.id, more=lasting.more, older_than_known=lasting.oldest)
+        elif lasting is None and before is not None:
+            log.info("the API's statistics agree with the counts again", environment=self.environment.id)
+        if lasting is not None and self._witness.wants_search(monotonic()):
+            self.resync.search(lasting.hidden, lasting.oldest)
 
     async def _read_stats(self, source: Source) -> Stats | None:
         if not self._settings.queue_stats:
@@ -307,21 +325,23 @@ class Tracker:
         """Seconds without any response after which whatever is under way is given up."""
         return STALLED_AFTER + 3 * self._api.settings.request_timeout
 
-    def _resync_ended(self) -> None:
+    def _resync_ended(self, whole: bool) -> None:
         """Note when, and refresh at once if nobody waits any more for what can be shown now for the first time."""
-        self.traversed_at = self._now()
-        self._report_corrections()
+        if whole:
+            self.traversed_at = self._now()
+        self._witness.searched(monotonic(), whole=whole, found=self._report_corrections() > 0)
         shown = self._snapshot is not None and self._snapshot.queue is not None
         if not shown and (self._refresh is None or self._refresh.done()):
             self._begun = -inf
             self.refresh(time.monotonic() + self._api.settings.request_timeout)
 
-    def _report_corrections(self) -> None:
-        """Log what has been put right since the last time."""
+    def _report_corrections(self) -> int:
+        """Log, and return, how much has been put right since the last time."""
         fresh = self.ledger.corrections - self._corrected
         self._corrected = self.ledger.corrections
         if fresh > 0:
             log.warning("counts were wrong and have been corrected", environment=self.environment.id, corrections=fresh)
+        return fresh
 
     def _source(self, deadline: float | None = None) -> Source:
         """Return the environment's list, with a deadline, or as it is read in the background."""

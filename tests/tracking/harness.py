@@ -203,7 +203,8 @@ class Watched:
         await task
 
     async def _traverse(self) -> None:
-        await self.tracker.resync.start()
+        while not await self.tracker.resync.start():
+            """A search was under way, which is no reading of the whole list."""
         if self.tracker._refresh is not None:  # it may have begun as the traversal ended
             await self.tracker._refresh
 

@@ -69,7 +69,8 @@ def whole(tracker: Tracker) -> dict[str, Any]:
     ledger = tracker.ledger
     counted = record_lifecycle(ledger.lifecycle)
     plain = {
-        name: getattr(ledger, name) for name in ("recent", "origin", "since", "traversed", "complete", "next_rank")
+        name: getattr(ledger, name)
+        for name in ("recent", "origin", "since", "traversed", "complete", "began", "corrections")
     }
     return plain | {
         "live": dict(ledger.live),

@@ -540,7 +540,7 @@ def test_a_checkpoint_of_an_unfinished_reading_is_gone_on_from(begin: Begin, tmp
     assert account.fleet.view().environments[0].progress is not None
     account.restart()
     ledger: Ledger = next(iter(account.fleet._roster)).ledger
-    assert 900 <= ledger.next_rank < 2050
+    assert 900 <= ledger.size < 2050
     account.transport.requests.clear()
     account.wait(13)
     assert shown(account.collect()) == {"a": {"stopped": 2050}}

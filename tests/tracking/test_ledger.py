@@ -30,7 +30,7 @@ def test_new_items_follow_what_is_known() -> None:
     known.refresh([reading(19, None, [*map(item, range(20, 30)), item(30, "queued"), item(31)])], (), ())
     assert numbers(known) == [30]
     assert known.live[work_id(30)].before == work_id(29)
-    assert known.live[work_id(30)].rank == 30
+    assert known.positions() == [30]
     assert stopped(known) == 31
     assert known.lifecycle.created == 2
     assert known.last == work_id(31)

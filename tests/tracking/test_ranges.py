@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.simulator import Options
 from exporter.tracking import ranges, resync
+from exporter.tracking.history import History
 from exporter.tracking.record import EnvironmentRecord
 from tests.support.randomness import FACTOR
 from tests.support.settings import tracking_settings
@@ -41,9 +42,11 @@ def places(record: EnvironmentRecord) -> dict[str, Any]:
     return {
         "items": sum(segment.size for segment in record.segments),
         "stopped": sum(count for segment in record.segments for _, count in segment.stopped),
-        "live": [(item.seen.id, item.seen.state, item.rank, item.before, item.counted) for item in record.live],
+        "live": [(item.seen.id, item.seen.state, item.before, item.counted) for item in record.live],
+        "positions": History(record.segments).positions(
+            [item.seen.id for item in record.live], [item.offset for item in record.live]
+        ),
         "last": record.recent[-1],
-        "next_rank": record.next_rank,
         "complete": record.complete,
     }
 
@@ -104,7 +107,7 @@ def test_a_failure_keeps_what_was_read_from_the_start_of_the_list() -> None:
 
         watched.transport.inner = Failing()
         assert watched.refresh().failures["auth"] == 1
-        read = watched.tracker.ledger.next_rank
+        read = watched.tracker.ledger.size
         assert 200 < read < 3000
         watched.transport.inner = inner
         assert shown(watched.queue()) == vars(expected(watched.truth()))

@@ -115,3 +115,24 @@ def test_what_a_page_should_have_shown_is_asked_for_alone(watch: Watch) -> None:
     watched.queue()
     assert len(watched.asked("list")) == 1 + 4
     assert watched.asked("get") == [watched.simulation.work_ids(watched.id)[190]]
+
+
+def test_after_old_items_were_pruned_a_whole_reading_puts_the_plan_right(watched: Watched) -> None:
+    """Between what is left, no more items stand than there are now: sixty live ones fit on a few pages again."""
+    live = set(range(0, 4000, 66))
+    read(watched, 4000, live)
+    ids = watched.simulation.work_ids(watched.id)
+    watched.simulation.delete_work(watched.id, *(ids[number] for number in range(3900) if number % 66))
+    watched.queue()
+    assert len(watched.transport.requests) > 20
+    watched.traverse()
+    watched.queue()
+    assert len(watched.transport.requests) == 2 + 1  # 160 items are left: a page, the tail, and the statistics
+
+
+def test_an_item_found_in_the_past_does_not_make_refreshes_expensive(watched: Watched) -> None:
+    read(watched, 2000, {1995})
+    watched.simulation.force(watched.id, watched.simulation.work_ids(watched.id)[300], "active")
+    watched.traverse()
+    watched.queue()
+    assert len(watched.transport.requests) == 1 + 1 + 1
