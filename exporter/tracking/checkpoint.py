@@ -259,17 +259,18 @@ def _check(record: EnvironmentRecord) -> None:
     """
     counted = record.lifecycle
     numbers = [
-        *(counted.created, counted.stopped, counted.requeued, counted.vanished, record.next_rank),
+        *(counted.created, counted.stopped, counted.requeued, counted.vanished, record.corrections),
         *(number for counts, total in counted.histograms.values() for number in (*counts, total)),
         *(segment.size for segment in record.segments),
         *(count for segment in record.segments for _, count in segment.stopped),
-        *(item.rank for item in record.live),
+        *(item.offset for item in record.live),
     ]
     if not all(0 <= number < MAX_COUNT for number in numbers):
         raise ValueError("a count is negative or beyond all bounds")
     if any(sum(count for _, count in segment.stopped) > segment.size for segment in record.segments):
         raise ValueError("more items have stopped than there are")
-    if any(item.rank >= record.next_rank for item in record.live):
+    end = record.segments[-1].end if record.segments else ""
+    if any(item.seen.id > end for item in record.live):
         raise ValueError("a live item lies beyond the end of the list")
     ids = [item.seen.id for item in record.live]
     if len(set(ids)) < len(ids):

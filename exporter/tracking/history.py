@@ -109,7 +109,7 @@ class History:
             while index < last and self._ends[index] < work_id:
                 before += self._segments[index].size
                 index += 1
-            positions.append(before + offset)
+            positions.append(before + min(offset, self._segments[index].size - 1))
         return positions
 
     def start(self, index: int) -> str | None:
