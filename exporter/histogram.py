@@ -1,4 +1,4 @@
-"""Counting observations into fixed buckets, with a recent example of each bucket."""
+"""Histograms with fixed buckets and a recent example of each bucket."""
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
@@ -63,13 +63,24 @@ class Histogram:
         """How many observations there were."""
         return sum(self.counts)
 
-    def cumulative(self) -> list[tuple[float, int, Example | None]]:
-        """Upper bound, observations up to it, and example of every bucket; the last bound is infinity."""
-        total = 0
-        rows = []
+    def cumulative(self, bounds: tuple[float, ...] | None = None) -> list[tuple[float, int, Example | None]]:
+        """Return upper bound, observations up to it, and example of every bucket; the last bound is infinity.
+
+        Args:
+            bounds: Those of the histogram's own bounds that remain, ascending; None for all of them. Buckets between
+                them are merged, and of their examples the newest stays.
+        """
+        remaining = None if bounds is None else {*bounds, float("inf")}
+        rows: list[tuple[float, int, Example | None]] = []
+        total, newest = 0, None
         for index, bound in enumerate((*self.bounds, float("inf"))):
             total += self.counts[index]
-            rows.append((bound, total, self.examples.get(index)))
+            example = self.examples.get(index)
+            if newest is None or (example is not None and example.timestamp >= newest.timestamp):
+                newest = example
+            if remaining is None or bound in remaining:
+                rows.append((bound, total, newest))
+                newest = None
         return rows
 
     def copy(self) -> "Histogram":

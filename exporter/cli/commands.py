@@ -28,6 +28,7 @@ from exporter.cli.simulation import simulate as run_simulation
 from exporter.cli.threads import DaemonExecutor
 from exporter.config import Account, Config, ConfigError, load, overlaps
 from exporter.metrics.exposition import encode
+from exporter.metrics.samples import Shape
 from exporter.revision import revision
 from exporter.tracking.view import FleetView
 from exporter.web.listen import Address, ListenError, listen
@@ -113,7 +114,8 @@ def once(flags: Flags) -> None:
         return await collect_once(wiring.make_fleet(config))
 
     view = _run(collect())
-    click.echo(encode(view, None, wiring.loaded_now())[0], nl=False)
+    shape = Shape(view.metadata_keys, wiring.histograms(config.metrics.histograms))
+    click.echo(encode(view, None, wiring.loaded_now(), shape=shape)[0], nl=False)
     for notice in notices(view):
         click.echo(notice, err=True)
     if failed := list(failures(view)):

@@ -8,7 +8,7 @@ import structlog
 
 from exporter.cli import wiring
 from exporter.config import Config, ConfigError
-from exporter.metrics.families import Reload
+from exporter.metrics.samples import Reload
 from exporter.web.app import WebSettings
 
 LOAD_SECONDS = 10.0

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import structlog
 
+from exporter.metrics.lag import LoopLag
 from exporter.tracking.fleet import Fleet
 from exporter.web.app import Exporter, create_app
 from exporter.web.server import Server
@@ -34,7 +35,8 @@ async def serve(served: Served, sockets: Sequence[socket.socket]) -> None:
         served: What to show.
         sockets: Where to listen; closed at the end.
     """
-    server = Server(create_app(served), sockets)
+    lag = LoopLag()
+    server = Server(create_app(served, lag), sockets)
     reloads: set[asyncio.Task[Sequence[str]]] = set()
 
     def stop() -> None:
@@ -46,11 +48,13 @@ async def serve(served: Served, sockets: Sequence[socket.socket]) -> None:
         reloads.add(asyncio.create_task(served.reload()))
 
     with on_signals(stop, signal.SIGTERM, signal.SIGINT), on_signals(reload, signal.SIGHUP):
+        measuring = asyncio.create_task(lag.run(), name="loop lag")
         starting = asyncio.create_task(served.fleet.start())
         starting.add_done_callback(lambda task: None if _went_well(task) else server.stop())
         try:
             await server.run_until_stopped()
         finally:
+            measuring.cancel()
             starting.cancel()
             for task in reloads:
                 task.cancel()

@@ -5,7 +5,7 @@ import time
 from exporter.api.client import ClientSettings
 from exporter.api.token import EnvironmentToken, FileToken, TokenSource
 from exporter.config import Account, Config, Discovery, Histograms, describe
-from exporter.metrics.families import Reload
+from exporter.metrics.samples import Reload
 from exporter.tracking.fleet import Fleet
 from exporter.tracking.patterns import Pattern
 from exporter.tracking.settings import AccountSettings, DiscoverySettings, EnvironmentSettings, TrackingSettings

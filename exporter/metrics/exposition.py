@@ -1,14 +1,37 @@
 """A view of the fleet as exposition text, beside what prometheus_client knows of the process itself."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+import asyncio
+import time
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
 
+from isal import isal_zlib
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import Metric
-from prometheus_client.exposition import choose_encoder
 
-from exporter.metrics.families import Families, Reload, environment_families, families
+from exporter.metrics.blocks import Blocks, chunks
+from exporter.metrics.families import Families, environment_families, families
+from exporter.metrics.lag import LoopLag
+from exporter.metrics.negotiation import accepts_gzip, choose_format
+from exporter.metrics.samples import Reload, Shape, add_rest
+from exporter.metrics.table import MetricSpec
+from exporter.metrics.templates import Collected, Encoder, Templates
 from exporter.tracking.view import EnvironmentView, FleetView
+
+GZIP_LEVEL = 2
+"""Of isal's four levels the one with the smallest result, and yet five times as fast as zlib's fastest."""
+
+FORMATS_KEPT = 2
+"""How many formats' texts are kept: the scrapers of one fleet ask for one, a browser or curl for another."""
+
+TEMPLATES_KEPT = 16
+"""More than there are formats. Only a configuration that is loaded again and again makes more."""
+
+ENCODINGS_MEASURED = 8
+"""How many of the last encodings tell what the next one will take."""
 
 _process = CollectorRegistry()
 ProcessCollector(registry=_process)
@@ -17,37 +40,193 @@ GCCollector(registry=_process)
 
 
 def encode(
-    view: FleetView, accept: str | None, reload: Reload | None = None, loop_lag: float | None = None
+    view: FleetView,
+    accept: str | None,
+    reload: Reload | None = None,
+    loop_lag: float | None = None,
+    shape: Shape | None = None,
 ) -> tuple[bytes, str]:
-    """The text of a view and its content type: OpenMetrics where the ``Accept`` header asks for it, else text 0.0.4.
+    """Return the text of a view and its content type, all of it made anew by prometheus_client.
 
-    Nothing of a view is kept: each scrape is made of one view alone.
+    This is the reference for :class:`Exposition`, and all that is needed to encode once.
     """
-    encoder, content_type = _encoder(accept)
-    return encoder(_Once(families(view, reload, loop_lag))), content_type
+    encoder, content_type = choose_format(accept)
+    return encoder(Collected(chain(families(view, reload, loop_lag, shape), _process.collect()))), content_type
 
 
-def encode_environment(view: EnvironmentView, metadata_keys: Sequence[str], accept: str | None) -> tuple[bytes, str]:
-    """The text of one environment alone, without its account's, the exporter's and the process's metrics."""
-    encoder, content_type = _encoder(accept)
-    return encoder(_Once(environment_families(view, metadata_keys), process=False)), content_type
+def encode_environment(view: EnvironmentView, accept: str | None, shape: Shape) -> tuple[bytes, str]:
+    """Return the text of one environment alone, without its account's, the exporter's and the process's metrics."""
+    encoder, content_type = choose_format(accept)
+    return encoder(Collected(environment_families(view, shape))), content_type
 
 
-def _encoder(accept: str | None) -> tuple[Callable[[Any], bytes], str]:
-    try:
-        return choose_encoder(accept or "")
-    except TypeError:  # of a version that is no number
-        return choose_encoder("")
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """What a scraper asks for.
+
+    Attributes:
+        accept: Its ``Accept`` header.
+        accept_encoding: Its ``Accept-Encoding`` header.
+        names: The families it wants, by their own names or those of their series (``name[]``); empty for all.
+    """
+
+    accept: str | None = None
+    accept_encoding: str | None = None
+    names: frozenset[str] = frozenset()
+
+    def wants(self, family: MetricSpec | Metric) -> bool:
+        """Return whether a family is asked for."""
+        if not self.names or family.name in self.names:
+            return True
+        series = family.series if isinstance(family, MetricSpec) else (sample.name for sample in family.samples)
+        return not self.names.isdisjoint(series)
 
 
-class _Once:
-    """What an encoder collects from: the families of one view, then those of the process, if they are wanted."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a scraper gets: headers, and the body piece by piece."""
 
-    def __init__(self, fleet: Families, *, process: bool = True) -> None:
-        self._fleet = fleet
-        self._process = process
+    headers: Mapping[str, str]
+    body: AsyncIterator[bytes]
 
-    def collect(self) -> Iterable[Metric]:
-        yield from self._fleet
-        if self._process:
-            yield from _process.collect()
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A body that can be sent to many, and its size in bytes where that is known."""
+
+    pieces: Callable[[], Iterator[bytes]]
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """An encoding under way: of which view, and the task that makes it."""
+
+    view: FleetView
+    task: asyncio.Task[_Body]
+
+    def shows(self, view: FleetView) -> bool:
+        """Return whether its environments are as they are in another view."""
+        return self.view is view or self.view.environments == view.environments
+
+
+class Exposition:
+    """Turns views into answers; what has not changed since the last scrape is not rendered again.
+
+    Nothing here holds up the event loop for long: rendering gives way every few milliseconds, and compression has a
+    thread.
+
+    Args:
+        lag: Measures the event loop; None to show no such measurement.
+    """
+
+    def __init__(self, lag: LoopLag | None = None) -> None:
+        self._lag = lag
+        self._templates: OrderedDict[Hashable, Templates] = OrderedDict()
+        self._blocks: OrderedDict[str, Blocks] = OrderedDict()
+        self._under_way: dict[Hashable, list[_UnderWay]] = {}
+        self._costs: deque[float] = deque(maxlen=ENCODINGS_MEASURED)
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="compress")
+
+    @property
+    def cost(self) -> float:
+        """The most seconds that one of the last encodings took: what to set aside of a scrape's time for the answer."""
+        return max(self._costs, default=0.0)
+
+    async def encode(
+        self, view: FleetView, scrape: Scrape, *, reload: Reload | None = None, shape: Shape | None = None
+    ) -> Answer:
+        """Return the answer to a scrape. Scrapers that ask for the same at the same time share one encoding.
+
+        Args:
+            view: What to show.
+            scrape: What is asked for.
+            reload: How the configuration was last loaded.
+            shape: The form of the metrics; by default, with the view's metadata keys and whole histograms.
+        """
+        shape = shape or Shape(view.metadata_keys)
+        encoder, content_type = choose_format(scrape.accept)
+        gzip = accepts_gzip(scrape.accept_encoding)
+        key = (content_type, gzip, scrape.names, shape.key)
+        same = self._under_way.setdefault(key, [])
+        encoding = next((one for one in same if one.shows(view)), None)
+        if encoding is None:
+            blocks = self._blocks_in((content_type, shape.key), encoder, shape)
+            rest = _Rest(encoder, shape, view, reload, self._lag)
+            task = asyncio.create_task(self._body(blocks, rest, scrape, gzip=gzip), name="encode")
+            encoding = _UnderWay(view, task)
+            same.append(encoding)
+            task.add_done_callback(lambda _: self._ended(key, encoding))
+        body = await asyncio.shield(encoding.task)
+        headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
+        if body.size is not None:
+            headers |= {"Content-Encoding": "gzip", "Content-Length": str(body.size)}
+        return Answer(headers, _one_by_one(body.pieces()))
+
+    async def _body(self, blocks: Blocks, rest: "_Rest", scrape: Scrape, *, gzip: bool) -> _Body:
+        began = time.monotonic()
+        rendered = await blocks.render(rest.view.environments)
+        chosen = [index for index, section in enumerate(blocks.sections) if scrape.wants(section.spec)]
+        end = rest.text(scrape)
+
+        def pieces() -> Iterator[bytes]:
+            yield from chunks(blocks.sections, rendered, chosen)
+            yield end
+
+        if gzip:
+            loop = asyncio.get_running_loop()
+            compressed = await loop.run_in_executor(self._threads, lambda: list(_compressed(pieces())))
+            body = _Body(lambda: iter(compressed), sum(map(len, compressed)))
+        else:
+            body = _Body(pieces)
+        self._costs.append(time.monotonic() - began)
+        return body
+
+    def _ended(self, key: Hashable, encoding: _UnderWay) -> None:
+        others = self._under_way[key]
+        others.remove(encoding)
+        if not others:
+            del self._under_way[key]
+
+    def _blocks_in(self, key: Hashable, encoder: Encoder, shape: Shape) -> Blocks:
+        """The texts in a format and shape; formats that do not differ for our names share them."""
+        templates = self._templates.get(key)
+        if templates is None:
+            templates = self._templates[key] = Templates(encoder, shape)
+        self._templates.move_to_end(key)
+        blocks = self._blocks.setdefault(templates.text, Blocks(templates))
+        self._blocks.move_to_end(templates.text)
+        while len(self._blocks) > FORMATS_KEPT:
+            self._blocks.popitem(last=False)
+        while len(self._templates) > TEMPLATES_KEPT:
+            self._templates.popitem(last=False)
+        return blocks
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What stands after the environments: a few families, made anew by prometheus_client."""
+
+    encoder: Encoder
+    shape: Shape
+    view: FleetView
+    reload: Reload | None
+    lag: LoopLag | None
+
+    def text(self, scrape: Scrape) -> bytes:
+        out = Families(self.shape)
+        add_rest(out, self.view, self.reload, None if self.lag is None else self.lag.longest(time.monotonic()))
+        return self.encoder(Collected(filter(scrape.wants, chain(out, _process.collect()))))
+
+
+def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    compressor = isal_zlib.compressobj(GZIP_LEVEL, wbits=16 + isal_zlib.MAX_WBITS)
+    for piece in pieces:
+        if compressed := compressor.compress(piece):
+            yield compressed
+    yield compressor.flush()
+
+
+async def _one_by_one(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece

@@ -13,7 +13,7 @@ ENVIRONMENT = ("environment_id", "environment")
 """Labels of every series that belongs to one environment: its ID, and its display name."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # each is unique, and the key of many mappings
 class MetricSpec:
     """One metric family as users see it.
 

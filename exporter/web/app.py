@@ -9,11 +9,12 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from exporter.metrics.exposition import encode
-from exporter.metrics.families import Reload
+from exporter.metrics.exposition import Exposition, Scrape
+from exporter.metrics.lag import LoopLag
+from exporter.metrics.samples import Reload, Shape
 from exporter.web import deadline, json_api, probe, status
 from exporter.web.current import Current
 from exporter.web.fleet import Fleet
@@ -21,7 +22,7 @@ from exporter.web.fleet import Fleet
 HEALTHY, READY, RELOAD = "/-/healthy", "/-/ready", "/-/reload"
 
 _COMPRESSION_LEVEL = 4
-"""Exposition text shrinks to a tenth at any level; the higher ones only cost a busy scrape more time."""
+"""Pages shrink to a tenth at any level; the higher ones only cost more time. Metrics are compressed elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,14 @@ class Unchanging(Generic[AnyFleet]):
         return ["there is no configuration that could be loaded again"]
 
 
-def create_app(exporter: Exporter) -> Starlette:
-    """Make the application that shows a fleet."""
-    pages = _Pages(exporter)
+def create_app(exporter: Exporter, lag: LoopLag | None = None) -> Starlette:
+    """Make the application that shows a fleet.
+
+    Args:
+        exporter: What to serve.
+        lag: Measures the event loop; None to show no such measurement.
+    """
+    pages = _Pages(exporter, Exposition(lag))
     current = Current(exporter)
     routes = [
         Route(exporter.settings.telemetry_path, pages.metrics),
@@ -113,7 +119,7 @@ def create_app(exporter: Exporter) -> Starlette:
     ]
     return Starlette(
         routes=routes,
-        middleware=[Middleware(GZipMiddleware, compresslevel=_COMPRESSION_LEVEL)],
+        middleware=[Middleware(GZipMiddleware, compresslevel=_COMPRESSION_LEVEL)],  # leaves what is compressed already
         exception_handlers={404: pages.not_found},
     )
 
@@ -123,6 +129,7 @@ class _Pages:
     """One method a route."""
 
     exporter: Exporter
+    exposition: Exposition
 
     async def metrics(self, request: Request) -> Response:
         settings = self.exporter.settings
@@ -132,9 +139,16 @@ class _Pages:
             )
         except deadline.BadTimeout as error:
             return PlainTextResponse(f"{error}\n", status_code=400)
+        seconds -= min(self.exposition.cost, seconds / 2)  # writing the answer is part of the budget
         view = await self.exporter.fleet.collect(asyncio.get_running_loop().time() + seconds)
-        body, content_type = encode(view, request.headers.get("Accept"), self.exporter.loaded)
-        return Response(body, headers={"Content-Type": content_type})
+        scrape = Scrape(
+            request.headers.get("Accept"),
+            request.headers.get("Accept-Encoding"),
+            frozenset(request.query_params.getlist("name[]")),
+        )
+        shape = Shape(view.metadata_keys, self.exporter.settings.histograms)
+        answer = await self.exposition.encode(view, scrape, reload=self.exporter.loaded, shape=shape)
+        return StreamingResponse(answer.body, headers=answer.headers)
 
     async def healthy(self, _request: Request) -> Response:
         return PlainTextResponse("Healthy.\n")

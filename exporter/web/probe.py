@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.metrics.exposition import encode_environment
+from exporter.metrics.samples import Shape
 from exporter.tracking.view import EnvironmentView, FleetView
 from exporter.web import deadline
 from exporter.web.json_api import HEADERS
@@ -42,7 +43,9 @@ def routes(exporter: "Exporter") -> list[Route]:
             found, view = await _probed(exporter, target, account, asyncio.get_running_loop().time() + seconds)
         except TargetError as error:
             return _refused(str(error), error.status)
-        body, content_type = encode_environment(found, view.metadata_keys, request.headers.get("Accept"))
+        body, content_type = encode_environment(
+            found, request.headers.get("Accept"), Shape(view.metadata_keys, settings.histograms)
+        )
         return Response(body, headers={"Content-Type": content_type})
 
     async def service_discovery(request: Request) -> Response:

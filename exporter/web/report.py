@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from exporter import __version__, advice
-from exporter.metrics.families import Reload
+from exporter.metrics.samples import Reload
 from exporter.tracking.observation import STATES, STOPPED, Observation
 from exporter.tracking.outcomes import Outcome
 from exporter.tracking.snapshot import Snapshot

@@ -12,6 +12,7 @@ from tests.support.waiting import eventually
 
 TOKEN = "must-never-be-shown"
 NAME = 'say "hello" to\nback\\slash, ü 任务'
+SHOWN_NAME = NAME.replace("\n", "\N{REPLACEMENT CHARACTER}")
 JOB = "living"
 METADATA = {"job": 'nightly "report"\\', "team": "never-a-label"}
 
@@ -87,8 +88,8 @@ def test_the_metadata_that_is_asked_for_is_a_label_and_no_other(scene: Scene) ->
     assert scene.prometheus.ask(scene.selector("qoder_work_items", 'team!=""')) == []
 
 
-def test_the_name_comes_through_whole(scene: Scene) -> None:
-    assert list(scene.prometheus.by("environment", scene.selector("qoder_work_up"))) == [NAME]
+def test_the_name_comes_through_on_one_line(scene: Scene) -> None:
+    assert list(scene.prometheus.by("environment", scene.selector("qoder_work_up"))) == [SHOWN_NAME]
     assert scene.value("qoder_work_up") == 1
 
 

@@ -63,12 +63,17 @@ def _series(truth: Truth, unknown_stats: Iterable[str]) -> dict[Key, float]:
     numbers = expected(truth)
     series = _of_queue(numbers, truth) | _of_stats(truth, unknown_stats) | _of_the_watch()
     series |= {_key("up", {}): 1, _key("history_complete", {}): 1, _key("environment_info", {"account": "default"}): 1}
+    series |= {_key(name, {}): 0 for name in ("corrections_total", "unreadable_items", "counts_disputed")}
     series |= {_key("refresh_failures_total", {"reason": reason}): 0 for reason in (*REASONS, INTERNAL)}
     return series
 
 
 def _of_queue(numbers: Expected, truth: Truth) -> dict[Key, float]:
-    series: dict[Key, float] = {_key("items", {"state": state}): count for state, count in numbers.counts.items()}
+    # A label's value is printable: of the characters here, a line feed is not.
+    series: dict[Key, float] = {
+        _key("items", {"state": state.replace("\n", "\N{REPLACEMENT CHARACTER}")}): count
+        for state, count in numbers.counts.items()
+    }
     series |= {_key("oldest_age_seconds", {"state": state}): age for state, age in numbers.oldest_age.items()}
     series[_key("max_heartbeat_lag_seconds", {})] = numbers.max_heartbeat_lag
     queued = [item.created_at for item in truth.in_state("queued")]

@@ -9,8 +9,8 @@ from exporter import __version__
 from exporter.api.errors import REASONS
 from exporter.api.requests import RequestCounts
 from exporter.histogram import Histogram
-from exporter.metrics.families import Reload
 from exporter.metrics.labels import label_name
+from exporter.metrics.samples import Reload
 from exporter.metrics.table import METRICS
 from exporter.revision import revision
 from exporter.tracking.view import CheckpointView, EnvironmentView, FleetView

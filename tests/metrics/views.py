@@ -7,7 +7,8 @@ from typing import Any
 from exporter.api.errors import REASONS
 from exporter.api.requests import RequestCounts
 from exporter.histogram import Example, Histogram
-from exporter.metrics.families import Reload, families
+from exporter.metrics.families import families
+from exporter.metrics.samples import Reload
 from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.snapshot import Queue, Snapshot, Stats
 from exporter.tracking.view import AccountView, CheckpointView, EnvironmentIdentity, EnvironmentView, FleetView

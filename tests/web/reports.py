@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from exporter.api.errors import ServerError
 from exporter.histogram import Histogram
-from exporter.metrics.families import Reload
+from exporter.metrics.samples import Reload
 from exporter.tracking.observation import Observation
 from exporter.tracking.outcomes import Outcome, outcome_of
 from exporter.tracking.snapshot import Snapshot, Stats

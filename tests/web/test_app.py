@@ -9,6 +9,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter.metrics.exposition import Exposition
 from exporter.web.app import Unchanging, WebSettings, check_telemetry_path, create_app
 from exporter.web.deadline import HEADER
 from tests.support.settings import web_settings
@@ -65,6 +66,31 @@ async def test_a_scrape_gives_the_fleet_as_long_as_the_scraper_waits(
     await client.get("/metrics", headers=headers)
     (budget,) = shown.budgets
     assert seconds - 0.5 < budget <= seconds
+
+
+async def test_the_time_the_last_answers_took_to_write_is_set_aside(
+    client: httpx.AsyncClient, shown: FakeFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Exposition, "cost", 1.5)
+    for timeout in ("5", "2.5"):
+        await client.get("/metrics", headers={HEADER: timeout})
+    enough, little = shown.budgets
+    assert 2.5 < enough <= 3.0
+    assert 0.5 < little <= 1.0, "half of the time is left for reading, however long writing took"
+
+
+async def test_a_scrape_may_name_the_families_it_wants(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/metrics", params={"name[]": ["qoder_work_up", "qoder_work_items"]})
+    assert {family.name for family in parse_text(answer.text)} == {"qoder_work_up", "qoder_work_items"}
+
+
+async def test_the_configuration_chooses_histograms_and_buckets(shown: FakeFleet) -> None:
+    chosen = {"qoder_work_queue_age_seconds": (60.0, 3600.0), "qoder_work_heartbeat_lag_seconds": None}
+    async with client_of(shown, web_settings(histograms=chosen)) as client:
+        text = (await client.get("/metrics")).text
+    assert "heartbeat_lag_seconds_bucket" not in text
+    bounds = [sample.labels["le"] for family in parse_text(text) for sample in family.samples if "le" in sample.labels]
+    assert bounds == ["60.0", "3600.0", "+Inf"]
 
 
 async def test_a_scrape_that_names_no_sensible_timeout_is_refused(client: httpx.AsyncClient, shown: FakeFleet) -> None:

@@ -7,7 +7,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from exporter.metrics.families import Reload
+from exporter.metrics.samples import Reload
 from exporter.tracking.observation import Observation
 from exporter.tracking.view import FleetView
 from exporter.web import schema

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from exporter import __version__
-from exporter.metrics.families import Reload
+from exporter.metrics.samples import Reload
 from exporter.tracking.observation import Observation
 from exporter.tracking.view import EnvironmentView, FleetView
 from exporter.web.app import Unchanging, create_app

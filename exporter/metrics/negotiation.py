@@ -1,0 +1,75 @@
+"""Which format and which encoding a scraper gets, by what it accepts (RFC 9110, 12.5)."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from prometheus_client.exposition import choose_encoder
+
+from exporter.metrics.templates import Encoder
+
+OPENMETRICS_VERSIONS = frozenset({"1.0.0"})
+"""The versions of OpenMetrics that are served. prometheus_client would write any version's name on the same text."""
+
+TEXT_VERSIONS = frozenset({"0.0.4", "1.0.0"})
+
+_MAX_LENGTH = 4096
+"""Characters of a header that are looked at; scrapers send a few hundred."""
+
+
+class Accepted(NamedTuple):
+    """One element of a header: what is accepted, its parameters, and its weight from 0 to 1."""
+
+    name: str
+    parameters: dict[str, str]
+    weight: float
+
+
+def choose_format(accept: str | None) -> tuple[Encoder, str]:
+    """Return prometheus_client's encoder for the format that is accepted most, and its content type.
+
+    OpenMetrics or the text format's version 1.0.0 where they are asked for, else text 0.0.4, also where that is not
+    accepted: a scraper can say so itself, and a person sees at least something.
+    """
+    ranges = sorted(_accepted(accept or ""), key=lambda range_: -range_.weight)  # stable: the first of equals wins
+    wanted = [range_ for range_ in ranges if range_.weight > 0 and _is_served(range_)]
+    chosen = wanted[0] if wanted else Accepted("*/*", {}, 1.0)
+    parameters = (f"{key}={chosen.parameters[key]}" for key in ("version", "escaping") if key in chosen.parameters)
+    encoder, content_type = choose_encoder("; ".join((chosen.name, *parameters)))
+    return encoder, content_type
+
+
+def accepts_gzip(accept_encoding: str | None) -> bool:
+    """Return whether the answer is to be compressed: gzip is accepted, and not less than no encoding."""
+    weights = {coding.name: coding.weight for coding in _accepted(accept_encoding or "")}
+    gzip = max(weights.get("gzip", -1.0), weights.get("x-gzip", -1.0))
+    if gzip < 0:
+        gzip = weights.get("*", 0.0)
+    return gzip > 0 and gzip >= weights.get("identity", 0.0)
+
+
+def _is_served(range_: Accepted) -> bool:
+    """Whether a media range has a format of ours; any range of text has one, the plain one."""
+    version = range_.parameters.get("version")
+    match range_.name:
+        case "application/openmetrics-text":
+            return version is None or version in OPENMETRICS_VERSIONS
+        case "text/plain":
+            return version is None or version in TEXT_VERSIONS
+        case name:
+            return name in {"*/*", "text/*"}
+
+
+def _accepted(header: str) -> Iterator[Accepted]:
+    for element in header[:_MAX_LENGTH].split(","):
+        name, *parts = element.split(";")
+        pairs = (part.partition("=") for part in parts)
+        parameters = {key.strip().lower(): value.strip().strip('"') for key, _, value in pairs}
+        if name := name.strip().lower():
+            yield Accepted(name, parameters, _weight(parameters.get("q", "1")))
+
+
+def _weight(text: str) -> float:
+    """A weight that is none counts as 0: what nobody understands is not what somebody asks for."""
+    if not text.replace(".", "", 1).isdecimal() or not text.isascii():
+        return 0.0
+    return min(float(text), 1.0)

@@ -1,0 +1,214 @@
+"""The text of the environments' families in one format, with places left for what differs.
+
+Everything that depends on the format (names and how they are escaped, types, the order of labels, which family a
+gauge histogram's sum belongs to) is what prometheus_client writes for a sample whose labels and value are marked. So it
+stays the only one that knows the formats.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+
+from prometheus_client.core import Metric
+from prometheus_client.utils import floatToGoString
+
+from exporter.histogram import SECONDS_TO_A_WEEK, Example, Histogram
+from exporter.metrics.families import Families
+from exporter.metrics.labels import label_value
+from exporter.metrics.samples import Shape
+from exporter.metrics.table import ENVIRONMENT, METRICS, MetricSpec
+
+Encoder = Callable[["Collected"], bytes]
+"""An encoder of prometheus_client."""
+
+OF_ENVIRONMENTS = tuple(spec for spec in METRICS if spec.labels[:2] == ENVIRONMENT)
+"""The families of which every environment has samples. They come first in the table and so in the exposition."""
+
+_MARK = 0xE000
+"""Label values of the marked sample are characters from here on, which are private and need no escaping."""
+_VALUE = re.compile(r" 0\.0$", re.MULTILINE)
+_PART = "\0"
+"""Stands between the sections of a histogram; no label's value has it."""
+_SHORT = 1_000_000
+"""Counts below this are written as an integer with ``.0``; from here on the formats need an exponent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What an encoder of prometheus_client collects from: families that are there already."""
+
+    families: Iterable[Metric]
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the families."""
+        return self.families
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the text that begins with lines about a family and goes on with the samples of all environments.
+
+    Attributes:
+        spec: Whose samples these are; in the text format a gauge histogram has three sections.
+        header: HELP and TYPE.
+    """
+
+    spec: MetricSpec
+    header: bytes
+
+
+class ValueTemplate:
+    """The line of one sample.
+
+    Args:
+        line: The line of the marked sample.
+        labels: How many labels there are.
+    """
+
+    def __init__(self, line: str, labels: int) -> None:
+        marks = [chr(_MARK + index) for index in range(labels)]
+        self._order = sorted(range(labels), key=lambda index: line.index(marks[index]))
+        self._template = _VALUE.sub(" %s", line.replace("%", "%%"))
+        for mark in marks:
+            self._template = self._template.replace(mark, "%s")
+
+    def line(self, labels: Sequence[str], value: float) -> str:
+        """Return the line of a sample."""
+        return self._template % (*(escaped(labels[index]) for index in self._order), number(value))
+
+
+class HistogramTemplate:
+    """The lines of one histogram: one template for all of them.
+
+    Args:
+        parts: The lines of the marked sample in each section.
+        labels: How many labels there are, without ``le``.
+        bounds: The bounds of the buckets that are exposed; None for all of them.
+        exemplars: Whether the format and the type have room for exemplars.
+    """
+
+    def __init__(self, parts: Sequence[str], labels: int, bounds: tuple[float, ...] | None, *, exemplars: bool) -> None:
+        self._bounds = bounds
+        self._exemplars = exemplars
+        text = _PART.join(parts).replace("%", "%%")
+        buckets = len(Histogram(SECONDS_TO_A_WEEK).cumulative(bounds))  # whose lines come first
+        small = _VALUE.sub(" %s", _VALUE.sub(" %d.0", text, count=buckets))
+        with_exemplars = _VALUE.sub(" %s", _VALUE.sub(" %s%s", text, count=buckets))
+        self._small = _Labelled(small, labels)
+        self._large = _Labelled(_VALUE.sub(" %s", text), labels)
+        self._with_exemplars = _Labelled(with_exemplars, labels)
+
+    def text(self, labels: Sequence[str], histogram: Histogram) -> list[str]:
+        """Return the lines of a histogram, by section."""
+        rows = histogram.cumulative(self._bounds)
+        count = rows[-1][1]
+        values: list[str] | list[int]
+        if self._exemplars and histogram.examples:
+            template = self._with_exemplars
+            values = [text for _, total, example in rows for text in (number(total), exemplar(example))]
+        elif count < _SHORT:
+            template = self._small
+            values = [total for _, total, _ in rows]
+        else:
+            template = self._large
+            values = [number(total) for _, total, _ in rows]
+        text = template.labelled([escaped(label).replace("%", "%%") for label in labels])
+        return (text % (*values, number(count), number(histogram.sum))).split(_PART)
+
+
+class _Labelled:
+    """A template of several lines that all have the same labels; they are put in without a look at the values."""
+
+    def __init__(self, text: str, labels: int) -> None:
+        self._pieces = re.split(f"([{chr(_MARK)}-{chr(_MARK + labels - 1)}])", text)
+        self._order = [ord(mark) - _MARK for mark in self._pieces[1 : 2 * labels : 2]]
+        self._lines = len(self._pieces) // (2 * labels)
+
+    def labelled(self, labels: Sequence[str]) -> str:
+        """Return the template with these labels."""
+        pieces = self._pieces.copy()
+        for place, index in enumerate(self._order):
+            pieces[2 * place + 1 :: 2 * len(labels)] = [labels[index]] * self._lines
+        return "".join(pieces)
+
+
+class Templates:
+    """The templates of all families of environments in one format.
+
+    Args:
+        encoder: Writes the format.
+        shape: The form of the metrics.
+
+    Attributes:
+        text: What they were made of. Where it is the same, so is everything made of them.
+        sections: The parts of the text, in their order.
+        values: The number of its section, and the template of each family with one sample per set of labels.
+        histograms: The number of its first section, and the template of each histogram.
+    """
+
+    def __init__(self, encoder: Encoder, shape: Shape) -> None:
+        self.text = ""
+        self.sections: list[Section] = []
+        self.values: dict[MetricSpec, tuple[int, ValueTemplate]] = {}
+        self.histograms: dict[MetricSpec, tuple[int, HistogramTemplate]] = {}
+        openmetrics = encoder(Collected(())).endswith(b"# EOF\n")
+        for spec in filter(shape.exposes, OF_ENVIRONMENTS):
+            first, labels = len(self.sections), len(shape.labels(spec))
+            marked = _marked(encoder, spec, shape)
+            self.text += marked
+            parts = []
+            for header, lines in _sections(marked):
+                self.sections.append(Section(spec, header.encode()))
+                parts.append(lines)
+            if spec.type in {"histogram", "gaugehistogram"}:
+                exemplars = openmetrics and spec.type == "histogram"
+                template = HistogramTemplate(parts, labels, shape.bounds(spec), exemplars=exemplars)
+                self.histograms[spec] = first, template
+            else:
+                (line,) = parts
+                self.values[spec] = first, ValueTemplate(line, labels)
+
+
+def _marked(encoder: Encoder, spec: MetricSpec, shape: Shape) -> str:
+    """Return what the encoder writes for a sample whose labels are marks and whose values are 0."""
+    families = Families(shape)
+    marks = tuple(chr(_MARK + index) for index in range(len(shape.labels(spec))))
+    if spec.type in {"histogram", "gaugehistogram"}:
+        families.add_histogram(spec, marks, Histogram(SECONDS_TO_A_WEEK))
+    else:
+        families.add(spec, marks, 0.0)
+    return encoder(Collected(families)).decode().removesuffix("# EOF\n")
+
+
+def _sections(text: str) -> list[tuple[str, str]]:
+    """Return the headers and samples that take turns in a text."""
+    groups = groupby(text.splitlines(keepends=True), key=lambda line: line.startswith("#"))
+    texts = ["".join(lines) for _, lines in groups]
+    return list(zip(texts[::2], texts[1::2], strict=True))
+
+
+@lru_cache(maxsize=16384)
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+def escaped(text: str) -> str:
+    """Return untrusted text as it stands between the quotes of a label."""
+    return _escaped(label_value(text))
+
+
+def number(value: float) -> str:
+    """Return a sample's value as prometheus_client writes it."""
+    if type(value) is int and 0 <= value < _SHORT:
+        return f"{value}.0"
+    return str(floatToGoString(value))  # type: ignore[no-untyped-call]
+
+
+def exemplar(example: Example | None) -> str:
+    """Return an example as it stands after a bucket, or nothing if there is none."""
+    if example is None:
+        return ""
+    labels = ",".join(f'{name}="{escaped(value)}"' for name, value in sorted(example.labels.items()))
+    return f" # {{{labels}}} {number(example.value)} {example.timestamp}"
