@@ -1,7 +1,10 @@
 """What is known survives a restart; a file that cannot be used is set aside, and never a crash."""
 
+import fcntl
 import os
 import random
+import signal
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +18,8 @@ from structlog.testing import capture_logs
 
 from exporter.simulator import DEFAULT_TOKEN, Options, Status
 from exporter.tracking import checkpoint
-from exporter.tracking.checkpoint import KEPT_FOR, Checkpoint
-from exporter.tracking.record import EnvironmentRecord, record_lifecycle
+from exporter.tracking.checkpoint import KEPT_FOR, Checkpoint, InUseError
+from exporter.tracking.record import EnvironmentRecord, record_lifecycle, restore_ledger
 from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.tracker import Tracker
 from tests.support.randomness import FACTOR
@@ -428,3 +431,177 @@ def test_an_environment_that_is_watched_is_known_after_a_long_pause(watched: Wat
     save(watched, path)
     watched.clock.advance(2 * KEPT_FOR)
     assert load(watched, path) is not None
+
+
+# -- what happens around the file -------------------------------------------------------------------------------------
+
+
+def records(count: int, size: int = 300) -> bytes:
+    """The content of a file with this many environments, about ten kilobytes each."""
+    with Watched() as watched:
+        read(watched, size)
+        record = watched.tracker.record()
+        file = Checkpoint(Path("unused"), watched.clock.now)
+        content = file.encode(msgspec.structs.replace(record, environment_id=f"env_{n}") for n in range(count))
+        assert content is not None
+        return content
+
+
+def test_a_write_that_is_killed_at_any_point_leaves_a_valid_file_and_after_the_next_start_no_other(path: Path) -> None:
+    contents = [records(count) for count in (40, 41)]
+    chance = random.Random(7)
+    found = set()
+    for _ in range(200):
+        child = os.fork()
+        if child == 0:  # it ends by the signal alone
+            file = Checkpoint(path)
+            while True:
+                for content in contents:
+                    file.write(content)
+        time.sleep(chance.random() * 0.01)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        file = Checkpoint(path)
+        with capture_logs() as logs:
+            file.load()
+        assert not [entry for entry in logs if entry["log_level"] != "info"]
+        assert os.listdir(path.parent) in ([], [path.name])
+        found.add(len(file._records))
+        file.close()
+    assert found >= {40, 41}
+
+
+def test_a_temporary_file_that_somebody_is_writing_stays(path: Path) -> None:
+    writing = path.with_name(f".{path.name}.abcdefgh")
+    left = path.with_name(f".{path.name}.12345678")
+    other = path.with_name(f".{path.name}-other.12345678")
+    for each in (writing, left, other):
+        each.write_bytes(b"half a che")
+    with writing.open() as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        Checkpoint(path).load()
+    assert sorted(path.parent.iterdir()) == sorted([writing, other])
+
+
+def test_two_processes_with_one_file_are_noticed(watched: Watched, path: Path) -> None:
+    read(watched, 5)
+    save(watched, path)
+    first, second = Checkpoint(path, watched.clock.now), Checkpoint(path, watched.clock.now)
+    first.load()
+    with capture_logs() as logs:
+        second.load()
+    assert logs[-1]["event"] == "another process uses the checkpoint; give each its own"
+    assert second.known(watched.api.settings.base_url, watched.id) is not None, "it is read all the same"
+    read(watched, 5)
+    content = second.encode([watched.tracker.record()])
+    assert content is not None
+    for _ in range(2):
+        with pytest.raises(InUseError, match="another process uses it"):
+            second.write(content)
+        first.write(content)
+    first.close()
+    second.write(content)
+    with pytest.raises(InUseError):
+        first.write(content)
+
+
+def test_two_processes_that_both_find_no_file_are_noticed(watched: Watched, path: Path) -> None:
+    first, second = Checkpoint(path), Checkpoint(path)
+    first.load()
+    second.load()
+    first.write(records(1))
+    with pytest.raises(InUseError):
+        second.write(records(2))
+
+
+def test_a_file_that_is_a_mount_of_its_own_is_told_in_words(
+    watched: Watched, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read(watched, 5)
+    old = save(watched, path)
+
+    def busy(*_: Any) -> None:
+        raise OSError(16, "Device or resource busy")
+
+    monkeypatch.setattr(Path, "replace", busy)
+    with pytest.raises(OSError, match="mounted as a single file and cannot be replaced; mount its directory instead"):
+        Checkpoint(path).write(b"something else")
+    assert path.read_bytes() == old
+    assert os.listdir(path.parent) == [path.name]
+
+
+def corrupt(change: Callable[[Any], None]) -> Callable[[bytes], bytes]:
+    """A file whose checksum is right and whose content makes no sense."""
+
+    def make(content: bytes) -> bytes:
+        found = msgspec.json.decode(content.partition(b"\n")[2])
+        change(found[0])
+        return forged(found)
+
+    return make
+
+
+NONSENSE: dict[str, tuple[Callable[[Any], None], str]] = {
+    "a negative counter": (lambda record: record["lifecycle"].update(created=-1), "negative"),
+    "a counter beyond all bounds": (lambda record: record["lifecycle"].update(stopped=2**60), "beyond all bounds"),
+    "a negative histogram": (lambda record: record["lifecycle"]["histograms"]["run"].__setitem__(1, -5.0), "negative"),
+    "a list shorter than its items": (lambda record: record.update(next_rank=1), "beyond the end"),
+    "more stopped than there are": (lambda record: record["segments"][0].__setitem__(1, 1), "more items have stopped"),
+    "an item twice": (lambda record: record["live"].append(record["live"][0]), "twice"),
+    "labels of no key": (lambda record: record.update(metadata_keys=["job"]), "labels"),
+}
+
+
+@pytest.mark.parametrize("how", NONSENSE)
+def test_a_valid_checksum_with_content_that_makes_no_sense_is_set_aside(watched: Watched, path: Path, how: str) -> None:
+    read(watched, 250)
+    change, why = NONSENSE[how]
+    path.write_bytes(corrupt(change)(save(watched, path)))
+    with capture_logs() as logs:
+        assert load(watched, path) is None
+    (warning,) = logs
+    assert why in warning["why"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@pytest.fixture(scope="module")
+def good() -> bytes:
+    """A file's content."""
+    return records(2)
+
+
+@settings(max_examples=200 * FACTOR)
+@given(data=st.data())
+def test_whatever_a_file_holds_it_is_used_or_refused_by_name(good: bytes, data: st.DataObject) -> None:
+    """Any part of the content becomes something else, with a right checksum; what is accepted can be restored."""
+    found = msgspec.json.decode(good.partition(b"\n")[2])
+    part, key = found, data.draw(st.integers(0, len(found) - 1))
+    while data.draw(st.booleans()) and isinstance(part[key], dict | list) and part[key]:
+        part = part[key]
+        key = data.draw(st.sampled_from(sorted(part) if isinstance(part, dict) else range(len(part))))
+    part[key] = data.draw(JSON)
+    try:
+        accepted = checkpoint._decode(forged(found))
+    except ValueError as error:
+        refused = str(error)
+        assert refused.startswith("its content does not fit this version")
+        return
+    for known in accepted:
+        ledger = restore_ledger(known)
+        assert ledger.history.size >= 0
+        assert len(ledger.live) == len(known.live)
+
+
+@settings(max_examples=200 * FACTOR)
+@given(
+    content=st.binary(max_size=200) | st.text(max_size=100).map(str.encode) | st.builds(signed, st.binary(max_size=99))
+)
+def test_any_bytes_are_refused_by_name(content: bytes) -> None:
+    with pytest.raises(ValueError, match="it "):
+        checkpoint._decode(content)
