@@ -12,8 +12,8 @@ import yaml
 
 from exporter.cli.failure import Failure
 from exporter.cli.flags import Flags, flag, takes
-from exporter.web.app import HEALTHY
 from exporter.web.listen import Address
+from exporter.web.paths import HEALTHY
 
 TIMEOUT_SECONDS = 4
 _LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where all interfaces are reached

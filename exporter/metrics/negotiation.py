@@ -1,5 +1,6 @@
 """Which format and which encoding a scraper gets, by what it accepts (RFC 9110, 12.5)."""
 
+import enum
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -14,6 +15,15 @@ TEXT_VERSIONS = frozenset({"0.0.4", "1.0.0"})
 
 _MAX_LENGTH = 4096
 """Characters of a header that are looked at; scrapers send a few hundred."""
+
+
+class Coding(enum.Enum):
+    """How a response may be encoded."""
+
+    IDENTITY = "not compressed"
+    GZIP = "compressed where it is worth it"
+    GZIP_ONLY = "compressed in any case"
+    NONE = "not acceptable in any coding that there is"
 
 
 class Accepted(NamedTuple):
@@ -40,11 +50,19 @@ def choose_format(accept: str | None) -> tuple[Encoder, str]:
 
 def accepts_gzip(accept_encoding: str | None) -> bool:
     """Return whether the answer is to be compressed: gzip is accepted, and not less than no encoding."""
-    weights = {coding.name: coding.weight for coding in _accepted(accept_encoding or "")}
-    gzip = max(weights.get("gzip", -1.0), weights.get("x-gzip", -1.0))
-    if gzip < 0:
-        gzip = weights.get("*", 0.0)
-    return gzip > 0 and gzip >= weights.get("identity", 0.0)
+    return coding(accept_encoding) in {Coding.GZIP, Coding.GZIP_ONLY}
+
+
+def coding(accept_encoding: str | None) -> Coding:
+    """Return what a client leaves of gzip and identity, the codings that there are."""
+    weights = {element.name: element.weight for element in _accepted(accept_encoding or "")}
+    anything = weights.get("*")
+    gzip = weights.get("gzip", weights.get("x-gzip", anything or 0.0))
+    # Identity is acceptable unless it is excluded by its name, or by `*` without its name.
+    identity = weights.get("identity", 0.0 if anything == 0.0 else None)
+    if identity == 0.0:
+        return Coding.GZIP_ONLY if gzip > 0 else Coding.NONE
+    return Coding.GZIP if gzip > 0 and gzip >= (identity or 0.0) else Coding.IDENTITY
 
 
 def _is_served(range_: Accepted) -> bool:

@@ -7,7 +7,6 @@ from typing import Generic, Protocol, TypeVar
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -16,13 +15,10 @@ from exporter.metrics.exposition import Exposition, Scrape
 from exporter.metrics.lag import LoopLag
 from exporter.metrics.samples import Reload, Shape
 from exporter.web import deadline, json_api, probe, status
+from exporter.web.compression import Compressed
 from exporter.web.current import Current
 from exporter.web.fleet import Fleet
-
-HEALTHY, READY, RELOAD = "/-/healthy", "/-/ready", "/-/reload"
-
-_COMPRESSION_LEVEL = 4
-"""Pages shrink to a tenth at any level; the higher ones only cost more time. Metrics are compressed elsewhere."""
+from exporter.web.paths import HEALTHY, READY, RELOAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +113,13 @@ def create_app(exporter: Exporter, lag: LoopLag | None = None) -> Starlette:
         *json_api.routes(current),
         *status.routes(current, exporter),  # the metrics win where they are to be served at /
     ]
-    return Starlette(
+    app = Starlette(
         routes=routes,
-        middleware=[Middleware(GZipMiddleware, compresslevel=_COMPRESSION_LEVEL)],  # leaves what is compressed already
+        middleware=[Middleware(Compressed)],
         exception_handlers={404: pages.not_found},
     )
+    app.router.redirect_slashes = False  # it would redirect to whatever the Host header says
+    return app
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,13 +43,13 @@ class Address:
 
 
 def listen(address: Address) -> socket.socket:
-    """Open a listening socket; all interfaces means IPv6 and IPv4, where the machine has both.
+    """Open a listening socket; all interfaces, and ``[::]`` too, means IPv6 and IPv4, where the machine has both.
 
     Raises:
         ListenError: The address is taken, not this machine's, or not allowed.
     """
     try:
-        sock = _listen_everywhere(address.port) if not address.host else _listen_on(address)
+        sock = _listen_everywhere(address.port) if address.host in {"", "::"} else _listen_on(address)
     except OSError as error:
         raise ListenError(f"cannot listen on {address}: {explain(error)}") from error
     # Connections inherit it. asyncio would set it on each, but not on those of a socket from create_server, and

@@ -170,6 +170,23 @@ async def test_an_unknown_path_says_where_the_metrics_are(client: httpx.AsyncCli
     assert answer.text == "Not found. The metrics are at /metrics.\n"
 
 
+@pytest.mark.parametrize("path", ["/metrics/", "/-/healthy/", "/-/ready/", "/-/reload/", "//", "/metrics//"])
+async def test_no_redirect_is_made_from_the_host_header(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(f"http://exporter{path}", headers={"Host": "evil.example"})
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
+    assert "evil" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/openmetrics-text; version=9.9.9", "application/openmetrics-text;version=1.0.0;q=0"]
+)
+async def test_openmetrics_is_answered_only_where_it_is_acceptable(client: httpx.AsyncClient, accept: str) -> None:
+    answer = await client.get("/metrics", headers={"Accept": accept})
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert list(parse_text(answer.text))
+
+
 @pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready"])
 async def test_a_wrong_method_is_refused(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.post(path)

@@ -33,8 +33,9 @@ def test_what_is_no_address_is_refused_with_an_example(text: str) -> None:
         Address.parse(text)
 
 
-def test_all_interfaces_take_ipv4_and_ipv6() -> None:
-    with listen(Address("", 0)) as server:
+@pytest.mark.parametrize("host", ["", pytest.param("::", marks=pytest.mark.skipif(not IPV6, reason="no IPv6 here"))])
+def test_all_interfaces_take_ipv4_and_ipv6(host: str) -> None:
+    with listen(Address(host, 0)) as server:
         port = server.getsockname()[1]
         socket.create_connection(("127.0.0.1", port)).close()
         if IPV6:
