@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -18,9 +17,9 @@ from exporter.api import errors, words
 from exporter.api.clock import APIClock
 from exporter.api.failures import UNREADABLE, failure_of
 from exporter.api.inflight import ClosedError, InFlight, StuckError
-from exporter.api.pace import Pacer
 from exporter.api.requests import Endpoint, RequestCounts
 from exporter.api.retry import retrying
+from exporter.api.shares import Shares
 from exporter.api.token import TokenError, TokenSource
 from exporter.api.transport import UnacceptableError, open_transport
 from exporter.api.types import EnvironmentPage, QueueStats, WorkItem, WorkPage, without_empty_timestamps
@@ -100,9 +99,7 @@ class WorkAPI:
         self.clock = APIClock(now)
         self._now = now
         self.restarts = 0
-        self._pacer = Pacer(settings.requests_per_second)
-        self._slots = asyncio.Semaphore(settings.max_concurrency)
-        self._background_slots = asyncio.Semaphore(settings.background_concurrency)
+        self._shares = Shares(settings.max_concurrency, settings.background_concurrency, settings.requests_per_second)
         self._transport = transport
         self._http = self._open()
         self._abandoned: list[httpx.AsyncClient] = []
@@ -142,64 +139,56 @@ class WorkAPI:
     ) -> Answer[WorkPage]:
         """Up to ``limit`` work items that follow ``after_id``, oldest first, or the oldest ones (`work/list`).
 
-        In the background it leaves at least half of the account's concurrency to other calls.
+        Calls in the background let others go first, and leave at least half of the account's concurrency to them.
         """
         query: dict[str, str] = {"limit": str(min(limit, PAGE_SIZE))}
         if after_id is not None:
             query["after_id"] = after_id
-        async with self._background_slots if background else nullcontext():
-            return await self._read("list", self._work(environment_id), WorkPage, query=query, deadline=deadline)
+        request = _Request("list", _work(environment_id), environment_id, query, background)
+        return await self._read(request, WorkPage, deadline)
 
-    async def get(self, environment_id: str, work_id: str, *, deadline: float) -> Answer[WorkItem]:
+    async def get(
+        self, environment_id: str, work_id: str, *, deadline: float, background: bool = False
+    ) -> Answer[WorkItem]:
         """One work item (`work/get`)."""
-        path = f"{self._work(environment_id)}/{percent_encoded(work_id, safe='')}"
-        return await self._read("get", path, WorkItem, deadline=deadline)
+        path = f"{_work(environment_id)}/{_segment(work_id)}"
+        return await self._read(_Request("get", path, environment_id, {}, background), WorkItem, deadline)
 
-    async def stats(self, environment_id: str, *, deadline: float) -> Answer[QueueStats]:
+    async def stats(self, environment_id: str, *, deadline: float, background: bool = False) -> Answer[QueueStats]:
         """The API's own statistics of an environment's queue (`work/stats`)."""
-        return await self._read("stats", f"{self._work(environment_id)}/stats", QueueStats, deadline=deadline)
+        path = f"{_work(environment_id)}/stats"
+        return await self._read(_Request("stats", path, environment_id, {}, background), QueueStats, deadline)
 
     async def environments(self, *, page: str | None = None, deadline: float) -> Answer[EnvironmentPage]:
         """A page of the account's environments that are not archived, newest first (`environments/list`)."""
         query = {"limit": str(PAGE_SIZE)} | ({} if page is None else {"page": page})
-        return await self._read("environments", "/environments", EnvironmentPage, query=query, deadline=deadline)
+        return await self._read(_Request("environments", "/environments", "", query, False), EnvironmentPage, deadline)
 
-    @staticmethod
-    def _work(environment_id: str) -> str:
-        return f"/environments/{percent_encoded(environment_id, safe='')}/work"
-
-    async def _read(
-        self, endpoint: Endpoint, path: str, shape: type[T], *, query: dict[str, str] | None = None, deadline: float
-    ) -> Answer[T]:
+    async def _read(self, request: "_Request", shape: type[T], deadline: float) -> Answer[T]:
         """Send, retrying transient errors, and decode."""
+        endpoint = request.endpoint
         async for attempt in retrying(deadline, self.counts.retries):
             with attempt:
-                response, sent_at = await self._send(endpoint, path, query)
+                response, sent_at = await self._send(request)
                 read_at = self.clock.now()
                 if response.status_code != httpx.codes.OK:
                     raise failure_of(endpoint, response, read_at)
         return Answer(decode(endpoint, response, shape), read_at, sent_at)
 
-    async def _send(self, endpoint: Endpoint, path: str, query: dict[str, str] | None) -> tuple[httpx.Response, float]:
+    async def _send(self, request: "_Request") -> tuple[httpx.Response, float]:
         """Send one request when it is its turn, and wait for its answer; also when it was sent."""
-        await self._slots.acquire()
-        try:
-            paced = await self._pacer.wait()
-        except BaseException:
-            self._slots.release()
-            raise
-        self.counts.paced_seconds += paced
+        turn = await self._shares.turn(request.environment_id, background=request.background)
+        self.counts.paced_seconds += turn.paced
         # Nothing may be awaited between having a turn and starting the task that will give it back.
         http = self._http
-        result = self._in_flight.start(
-            self._exchange(http, endpoint, path, query), self._slots.release, lambda: self._replace(http)
-        )
+        result = self._in_flight.start(self._exchange(http, request), turn.release, lambda: self._replace(http))
         try:
             return await result
         except StuckError:
-            raise errors.TimedOut("the request outlived its timeout, and was given up", endpoint=endpoint) from None
+            message = "the request outlived its timeout, and was given up"
+            raise errors.TimedOut(message, endpoint=request.endpoint) from None
         except ClosedError:
-            raise errors.NetworkError("the client was closed", endpoint=endpoint) from None
+            raise errors.NetworkError("the client was closed", endpoint=request.endpoint) from None
 
     def _replace(self, http: httpx.AsyncClient) -> None:
         """Replace an HTTP client in which something is broken: a request did not end by its timeout."""
@@ -210,20 +199,18 @@ class WorkAPI:
         self._abandoned.append(http)
         self._http = self._open()
 
-    async def _exchange(
-        self, http: httpx.AsyncClient, endpoint: Endpoint, path: str, query: dict[str, str] | None
-    ) -> tuple[httpx.Response, float]:
+    async def _exchange(self, http: httpx.AsyncClient, request: "_Request") -> tuple[httpx.Response, float]:
         """Send one request and count what became of it."""
+        endpoint = request.endpoint
         try:
             token = self.settings.token.read()
         except TokenError as error:
             raise errors.Unauthenticated(str(error), endpoint=endpoint) from None
+        url, headers = self.settings.base_url + request.path, {"Authorization": f"Bearer {token}"}
         sent_at, start, code = self._now(), time.monotonic(), "error"
         try:
             async with asyncio.timeout(self.settings.request_timeout):
-                response = await http.get(
-                    self.settings.base_url + path, params=query, headers={"Authorization": f"Bearer {token}"}
-                )
+                response = await http.get(url, params=request.query, headers=headers)
             code = str(response.status_code)
         except (TimeoutError, httpx.TimeoutException):
             message = f"no complete answer within {self.settings.request_timeout:g} s"
@@ -238,6 +225,26 @@ class WorkAPI:
         self.clock.heard(response.headers.get("date"), sent_at, self._now())
         self.counts.received_bytes += len(response.content)
         return response, sent_at
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What to ask: an endpoint's path and query, for which environment, and whether nobody waits for it."""
+
+    endpoint: Endpoint
+    path: str
+    environment_id: str
+    query: dict[str, str]
+    background: bool
+
+
+def _work(environment_id: str) -> str:
+    return f"/environments/{_segment(environment_id)}/work"
+
+
+def _segment(text: str) -> str:
+    """One segment of a path, whatever it holds: two dots would lead elsewhere."""
+    return percent_encoded(text, safe="").replace(".", "%2E")
 
 
 def decode(endpoint: Endpoint, response: httpx.Response, shape: type[T]) -> T:

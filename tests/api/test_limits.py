@@ -2,16 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 import respx
-from hypothesis import given
-from hypothesis import strategies as st
 
 from exporter.api import errors
-from exporter.api.pace import Pacer
 from exporter.simulator import DEFAULT_TOKEN, Latency, Simulation, SimulatorServer
 from tests.api.harness import BASE_URL, ENVIRONMENT, Conversation, GivenToken, at_once, client, conversing, within
 from tests.api.play import START, play
@@ -19,61 +16,6 @@ from tests.api.play import START, play
 STATS = f"{BASE_URL}/environments/{ENVIRONMENT}/work/stats"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n"
 BODY = b'{"depth":3}'
-
-
-def begun(per_second: float, asked: Sequence[float]) -> tuple[list[float], list[float]]:
-    """When requests begin that are asked for at these times, and how long each says it has waited."""
-
-    async def run() -> tuple[list[float], list[float]]:
-        pacer = Pacer(per_second)
-        starts, waits = [], []
-
-        async def request(at: float) -> None:
-            await asyncio.sleep(at)
-            waited = await pacer.wait()
-            starts.append(time.monotonic() - START)
-            waits.append(waited)
-
-        await asyncio.gather(*(request(at) for at in asked))
-        return starts, waits
-
-    return play(run())
-
-
-@given(
-    st.one_of(st.floats(0.05, 200), st.integers(1, 50)),
-    st.lists(st.one_of(st.floats(0, 10), st.sampled_from([0.0, 1.0, 1.5, 2.0])), max_size=60),
-)
-def test_never_do_more_than_the_rate_begin_in_any_second(per_second: float, asked: list[float]) -> None:
-    starts, waits = begun(per_second, asked)
-    burst = max(1, int(per_second))
-    for first, beyond in zip(starts, starts[burst:], strict=False):
-        assert beyond - first > max(1, 1 / per_second) - 1e-6
-    assert len(starts) == len(asked)
-    assert sum(waits) == pytest.approx(sum(starts) - sum(asked), abs=1e-6)
-
-
-def test_a_burst_within_the_rate_is_not_spread() -> None:
-    assert begun(50, [0.0] * 50) == ([0.0] * 50, [0.0] * 50)
-
-
-def test_what_exceeds_the_rate_waits_for_the_next_second() -> None:
-    starts, _ = begun(3, [0.0] * 7)
-    assert starts == pytest.approx([0, 0, 0, 1, 1, 1, 2])
-
-
-def test_requests_begin_in_the_order_they_asked() -> None:
-    async def run() -> list[float]:
-        pacer = Pacer(2)
-        return await asyncio.gather(*(pacer.wait() for _ in range(9)))
-
-    assert play(run()) == pytest.approx([0, 0, 1, 1, 2, 2, 3, 3, 4])
-
-
-@pytest.mark.parametrize("per_second", [0, -1.5])
-def test_a_rate_that_is_none_is_refused(per_second: float) -> None:
-    with pytest.raises(ValueError, match="a rate is positive, not"):
-        Pacer(per_second)
 
 
 def test_all_requests_of_an_account_share_its_pace_and_the_wait_is_counted() -> None:
