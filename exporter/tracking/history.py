@@ -12,6 +12,10 @@ SEGMENT_SIZE = 100
 """Items a segment holds when it is closed: a page of the list."""
 
 
+Entry = tuple[str, Labels | None, bool]
+"""An item in a list: its ID, its labels if it has stopped, and whether it could not be read in full."""
+
+
 class Segment(msgspec.Struct, gc=False, array_like=True):
     """A stretch of the list, from just after the segment before it up to its own last item.
 
@@ -19,14 +23,17 @@ class Segment(msgspec.Struct, gc=False, array_like=True):
         end: ID of its last item, an anchor from which the list can be read on.
         size: Items in it, live ones too.
         stopped: Items in it that have stopped, as pairs of labels and count.
+        unreadable: How many of those could not be read in full.
     """
 
     end: str
     size: int
     stopped: tuple[tuple[Labels, int], ...] = ()
+    unreadable: int = 0
 
-    def count(self, labels: Labels) -> None:
+    def count(self, labels: Labels, unreadable: bool) -> None:
         """Count one more stopped item."""
+        self.unreadable += unreadable
         counts = dict(self.stopped)
         counts[labels] = counts.get(labels, 0) + 1
         self.stopped = tuple(counts.items())
@@ -39,6 +46,7 @@ class History:
         self._segments = list(segments)
         self._ends = [segment.end for segment in self._segments]
         self._size = sum(segment.size for segment in self._segments)
+        self.unreadable = 0
         self.stopped: Counter[Labels] = Counter()
         for segment in self._segments:
             self._add(segment, 1)
@@ -56,12 +64,13 @@ class History:
         """Items in the list as far as it is known."""
         return self._size
 
-    def append(self, work_id: str, stopped: Labels | None) -> int:
+    def append(self, work_id: str, stopped: Labels | None, *, unreadable: bool = False) -> int:
         """Add an item at the end of the list, and return its position in its segment.
 
         Args:
             work_id: Its ID.
             stopped: Its labels, or None if it is live.
+            unreadable: Whether it could not be read in full.
         """
         if not self._segments or self._segments[-1].size >= SEGMENT_SIZE:
             self._segments.append(Segment(work_id, 0))
@@ -71,8 +80,9 @@ class History:
         segment.size += 1
         self._size += 1
         if stopped is not None:
-            segment.count(stopped)
+            segment.count(stopped, unreadable)
             self.stopped[stopped] += 1
+            self.unreadable += unreadable
         return segment.size - 1
 
     def extend(self, following: "History") -> None:
@@ -81,16 +91,18 @@ class History:
         self._ends += following._ends
         self._size += following._size
         self.stopped.update(following.stopped)
+        self.unreadable += following.unreadable
 
     def insert(self, work_id: str) -> None:
         """Make room for an item that became visible after later ones; it lies before the end of the list."""
         self._segments[self.index(work_id)].size += 1
         self._size += 1
 
-    def count_stopped(self, work_id: str, labels: Labels) -> None:
+    def count_stopped(self, work_id: str, labels: Labels, *, unreadable: bool = False) -> None:
         """Count an item already in the list as stopped."""
-        self._segments[self.index(work_id)].count(labels)
+        self._segments[self.index(work_id)].count(labels, unreadable)
         self.stopped[labels] += 1
+        self.unreadable += unreadable
 
     def index(self, work_id: str) -> int:
         """The segment an ID lies in; IDs after the end lie in the last."""
@@ -132,27 +144,29 @@ class History:
         position = bisect_right(self._ends, work_id)
         return self._ends[position - 1] if position > 0 else None
 
-    def replace(self, after: str | None, through: str | None, items: Iterable[tuple[str, Labels | None]]) -> list[int]:
+    def replace(self, after: str | None, through: str | None, items: Iterable[Entry]) -> list[int]:
         """Count a stretch of the list anew, and return each item's position in its segment.
 
         Args:
             after: Where the stretch begins: a segment's end, or None for the start of the list.
             through: Where it ends: a segment's end, or None for the end of the list.
-            items: Every item in it, in order: ID, and labels if it has stopped.
+            items: Every item in it, in order.
         """
         first = 0 if after is None else bisect_right(self._ends, after)
         last = len(self._ends) if through is None else bisect_right(self._ends, through)
         for segment in self._segments[first:last]:
             self._add(segment, -1)
         fresh = History()
-        offsets = [fresh.append(work_id, stopped) for work_id, stopped in items]
+        offsets = [fresh.append(work_id, stopped, unreadable=unreadable) for work_id, stopped, unreadable in items]
         self._size += fresh._size - sum(segment.size for segment in self._segments[first:last])
         self._segments[first:last] = fresh._segments
         self._ends[first:last] = fresh._ends
         self.stopped.update(fresh.stopped)
+        self.unreadable += fresh.unreadable
         return offsets
 
     def _add(self, segment: Segment, sign: int) -> None:
+        self.unreadable += sign * segment.unreadable
         for labels, count in segment.stopped:
             self.stopped[labels] += sign * count
             if not self.stopped[labels]:

@@ -216,7 +216,10 @@ class Ledger:
         for sighting in old:
             self._see(sighting)
         to_the_end = bool(new) or reading.through is None
-        counts = [(sighting.item.id, None if sighting.item.live else sighting.item.labels) for sighting in old]
+        counts = [
+            (item.id, None if item.live else item.labels, item.unreadable)
+            for item in (sighting.item for sighting in old)
+        ]
         before = Counter(self.history.stopped)
         offsets = self.history.replace(reading.after, None if to_the_end else reading.through, counts)
         for sighting, offset in zip(old, offsets, strict=True):
@@ -307,12 +310,12 @@ class Ledger:
             known.before = sighting.before
         if not item.live:
             del self.live[item.id]
-            self.history.count_stopped(item.id, item.labels)
+            self.history.count_stopped(item.id, item.labels, unreadable=item.unreadable)
 
     def _append(self, sighting: Sighting) -> None:
         item = sighting.item
         counted = self._appear(item)
-        offset = self.history.append(item.id, None if item.live else item.labels)
+        offset = self.history.append(item.id, None if item.live else item.labels, unreadable=item.unreadable)
         if item.live:
             self.live[item.id] = LiveItem(item, offset, sighting.before, counted)
         self.recent = [*self.recent, item.id][-(OVERLAP + 1) :]
@@ -325,7 +328,7 @@ class Ledger:
         if item.live:
             self._place(sighting, counted)
         else:
-            self.history.count_stopped(item.id, item.labels)
+            self.history.count_stopped(item.id, item.labels, unreadable=item.unreadable)
         position = bisect_left(self.recent, item.id, lo=1, key=lambda work_id: work_id or "")
         self.recent.insert(position, item.id)
 

@@ -11,6 +11,10 @@ EXEMPLAR_LENGTH = 128
 """OpenMetrics bounds an exemplar: its labels' names and values together have at most this many characters."""
 
 
+DISAGREEMENT = 60.0
+"""Seconds by which a step may be dated before the one it follows; beyond that neither time is believed."""
+
+
 class Counted:
     """What of an item has been counted already, or happened before the watch began: bits of an integer.
 
@@ -96,8 +100,8 @@ class Lifecycle:
 
 
 def _observe(histogram: Histogram, item: Observation, start: float | None, end: float | None) -> None:
-    """Count one duration; a step the API did not date counts nowhere, and clocks that disagree count as 0."""
-    if start is None or end is None:
+    """Count one duration; a step the API did not date counts nowhere, and clocks that disagree a little count as 0."""
+    if start is None or end is None or end < start - DISAGREEMENT:
         return
     value = max(0.0, end - start)
     former = histogram.examples.get(bisect_left(histogram.bounds, value))

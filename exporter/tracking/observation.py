@@ -16,6 +16,15 @@ STATES = (QUEUED, STARTING, ACTIVE, STOPPING, STOPPED)
 BEATING = (ACTIVE, STOPPING)
 """The states in which a worker sends heartbeats (`work/heartbeat`)."""
 
+EARLIEST = 946_684_800.0
+"""The first moment that is believed, the beginning of 2000."""
+
+LONGEST_LEAD = 86_400.0
+"""Seconds by which a time may be in the future: servers' clocks differ, and ages are never negative."""
+
+UNSET = (-62_135_596_800.0, 0.0)
+"""What some programs write for a time that there is not: the beginning of the year 1, and of 1970."""
+
 Labels = tuple[str, ...]
 """A work item's values of the configured metadata keys, in their order."""
 
@@ -29,6 +38,7 @@ class Observation(msgspec.Struct, frozen=True, gc=False, array_like=True):
         labels: Its values of the configured metadata keys.
         read_at: When this was read.
         session_id: The session the item is for.
+        unreadable: Whether something that is measured was there and could not be used.
     """
 
     id: str
@@ -42,6 +52,7 @@ class Observation(msgspec.Struct, frozen=True, gc=False, array_like=True):
     heartbeat: float | None = None
     stop_requested: float | None = None
     stopped: float | None = None
+    unreadable: bool = False
 
     @property
     def live(self) -> bool:
@@ -78,17 +89,28 @@ def observe(item: WorkItem, labels: Labels, read_at: float, known: Observation |
         *(item.created_at, item.acknowledged_at, item.started_at),
         *(item.latest_heartbeat_at, item.stop_requested_at, item.stopped_at),
     )
+    moments = [None if time is None else unix(time) for time in times]
+    usable = [moment if moment is not None and plausible(moment, read_at) else None for moment in moments]
+    unreadable = any(moment is not None and unusable(moment, read_at) for moment in moments)
+    created, acknowledged, started, heartbeat, stop_requested, stopped = usable
     fresh = Observation(
-        item.id,
-        intern(item.state),
-        labels,
-        read_at,
-        item.session_id,
-        *(None if time is None else unix(time) for time in times),
+        *(item.id, intern(item.state), labels, read_at, item.session_id),
+        *(created, acknowledged, started, heartbeat, stop_requested, stopped),
+        unreadable,
     )
     if known is None:
         return fresh
     return Observation(*(old if old == new else new for old, new in zip(astuple(known), astuple(fresh), strict=True)))
+
+
+def plausible(moment: float, now: float) -> bool:
+    """Return whether something can have happened at a unix time; ``now`` is one, too, on the API's clock."""
+    return EARLIEST <= moment <= now + LONGEST_LEAD
+
+
+def unusable(moment: float, now: float) -> bool:
+    """Return whether a time is neither plausible nor one of those that mean that there is none."""
+    return not plausible(moment, now) and moment not in UNSET
 
 
 class Labeller:

@@ -61,7 +61,7 @@ class Range:
                     self.following, self.done = item.id, True
                     break
                 seen = observe(item, (), page.read_at)
-                offset = self.history.append(item.id, None if seen.live else ())
+                offset = self.history.append(item.id, None if seen.live else (), unreadable=seen.unreadable)
                 if seen.live:
                     before = self.last[-1] if self.last else None
                     self.live.append(LiveItem(seen, offset, before, Lifecycle.past(seen)))

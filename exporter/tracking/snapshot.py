@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from exporter.api.types import QueueStats, unix
 from exporter.histogram import Histogram
 from exporter.tracking.ledger import Ledger
-from exporter.tracking.observation import QUEUED, STATES, STOPPED, Labels
+from exporter.tracking.observation import QUEUED, STATES, STOPPED, Labels, plausible
 
 MAX_UNKNOWN_STATES = 5
 """States this version does not know that are shown under their own name; further ones are ``other``."""
@@ -32,6 +32,7 @@ class Queue:
         heartbeat_lag: That lag of every item that should send heartbeats.
         moving: Live items that were created or acknowledged in the last seconds: by so much, what was read at another
             moment of the refresh may differ.
+        unreadable: Items that could not be read in full; they are among the counts.
     """
 
     counts: Mapping[tuple[str, Labels], int]
@@ -42,6 +43,7 @@ class Queue:
     oldest_heartbeat_at: float | None
     heartbeat_lag: Histogram
     moving: int = 0
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class Snapshot:
 def stats_of(stats: QueueStats, read_at: float) -> Stats:
     """What the API's statistics, read at this unix time on its clock, say."""
     oldest = None if stats.oldest_queued_at is None else unix(stats.oldest_queued_at)
+    oldest = oldest if oldest is not None and plausible(oldest, read_at) else None
     age = 0.0 if oldest is None else max(0.0, read_at - oldest)
     return Stats(stats.depth, stats.pending, stats.workers_polling, oldest, age)
 
@@ -101,7 +104,8 @@ def queue_of(ledger: Ledger, keys: int) -> Queue:
     counts: Counter[tuple[str, Labels]] = Counter()
     oldest_age = dict.fromkeys(STATES[:4], 0.0)
     queue_age, heartbeat_lag = Histogram(), Histogram()
-    max_lag, oldest_heartbeat, oldest_queued, moving = 0.0, None, None, 0
+    max_lag, oldest_heartbeat, oldest_queued = 0.0, None, None
+    moving, unreadable = 0, ledger.history.unreadable
     for live in ledger.live.values():
         item = live.seen
         counts[item.state, item.labels] += 1
@@ -111,6 +115,7 @@ def queue_of(ledger: Ledger, keys: int) -> Queue:
         if item.state == QUEUED and item.created is not None:
             queue_age.observe(max(0.0, item.read_at - item.created))
             oldest_queued = item.created if oldest_queued is None else min(oldest_queued, item.created)
+        unreadable += item.unreadable
         moved = item.created if item.state == QUEUED else item.acknowledged
         moving += moved is not None and moved >= item.read_at - MOVING_SECONDS
         beating = item.beating_since
@@ -130,6 +135,7 @@ def queue_of(ledger: Ledger, keys: int) -> Queue:
         oldest_heartbeat_at=oldest_heartbeat,
         heartbeat_lag=heartbeat_lag,
         moving=moving,
+        unreadable=unreadable,
     )
 
 

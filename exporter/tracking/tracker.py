@@ -123,6 +123,7 @@ class Tracker:
             failing_since=self._outcomes.failing_since,
             read_at=None if self._snapshot is None else self._snapshot.read_at,
             corrections=self.ledger.corrections,
+            unreadable=self._snapshot.queue.unreadable if self._snapshot is not None and self._snapshot.queue else 0,
             disputed=self._witness.lasting is not None,
         )
 

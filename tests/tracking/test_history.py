@@ -73,7 +73,7 @@ def test_counting_a_stretch_anew_changes_that_stretch_alone(
     ]
     before = [each for each in entries if after is not None and each[0] <= after]
     behind = [each for each in entries if through is not None and each[0] > through]
-    made.replace(after, through, kept)
+    made.replace(after, through, [(*each, False) for each in kept])
     expected = [*before, *kept, *behind]
     assert made.stopped == brute_force(expected)
     assert made.size == len(expected)
@@ -113,5 +113,15 @@ def test_an_item_that_appears_late_makes_its_segment_larger() -> None:
 
 def test_counts_that_come_to_nothing_are_forgotten() -> None:
     made = history(items(["a"] * 50))
-    made.replace(None, None, items([None] * 50))
+    made.replace(None, None, [(*each, False) for each in items([None] * 50)])
     assert made.stopped == {}
+
+
+def test_unreadable_items_are_counted_where_they_stopped() -> None:
+    made = history(items(["a"] * 150))
+    made.count_stopped(work_id(120), ("a",), unreadable=True)
+    made.append(work_id(150), ("a",), unreadable=True)
+    assert made.unreadable == 2
+    assert History(made.segments).unreadable == 2
+    made.replace(made.segments[0].end, None, [(work_id(150), ("a",), True)])
+    assert made.unreadable == 1

@@ -54,7 +54,9 @@ class Reference:
         self.latest = now
 
     def _once(self, name: str, item: TrueItem, start: float | None, end: float | None) -> None:
-        seconds = None if start is None or end is None else max(0.0, end - start)
+        # What follows something that it is dated long before is no duration, as after an item was queued again.
+        apart = None if start is None or end is None else end - start
+        seconds = None if apart is None or apart < -60 else max(0.0, apart)
         self.durations[name].setdefault(item.id, seconds)
 
     def expected(self) -> dict[str, Any]:

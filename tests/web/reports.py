@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from exporter.api.errors import ServerError
 from exporter.histogram import Histogram
@@ -24,7 +25,7 @@ Live = Mapping[str, tuple[Observation, ...]]
 def item(work_id: str, state: str, age: float = 0.0, *, heartbeat: float | None = None, **times: float) -> Observation:
     """A live item that has been in its state for so long, with its last heartbeat so long ago."""
     step = {"queued": "created", "starting": "acknowledged", "active": "started", "stopping": "stop_requested"}
-    ages = {step[state]: age, **times} if state in step else times
+    ages: dict[str, Any] = {step[state]: age, **times} if state in step else dict(times)
     return Observation(
         id=work_id,
         state=state,
