@@ -182,7 +182,8 @@ MUTATIONS = (
     ),
     Mutation(
         "ledger: a stopped item is not counted in the history",
-        "            del self.live[item.id]\n            self.history.count_stopped(item.id, item.labels, unreadable=item.unreadable)",
+        "            del self.live[item.id]\n"
+        "            self.history.count_stopped(item.id, item.labels, unreadable=item.unreadable)",
         "            del self.live[item.id]",
         ("test_ledger",),
     ),
@@ -612,7 +613,8 @@ def copy(root: Path) -> None:
     """Copy what the tests need."""
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "exporter", root / "exporter", ignore=ignored)
-    shutil.copytree(ROOT / "tests/tracking", root / "tests/tracking", ignore=ignored)
+    for tests in ("tracking", "support"):
+        shutil.copytree(ROOT / "tests" / tests, root / "tests" / tests, ignore=ignored)
     for name in ("pyproject.toml", "tests/__init__.py", "tests/conftest.py"):
         shutil.copy(ROOT / name, root / name)
 
