@@ -76,7 +76,7 @@ def routes(current: Current, exporter: "Exporter") -> list[Route]:
         except BadSelection as error:
             selection, problem = Selection(), str(error)
         text = render_overview(await current.overview(selection), selection, exporter, problem=problem)
-        return HTMLResponse(text, 400 if problem else 200, HEADERS)
+        return HTMLResponse(text, 400 if problem else 200, _headers(selection.refresh))
 
     async def environment(request: Request) -> Response:
         try:
@@ -86,9 +86,14 @@ def routes(current: Current, exporter: "Exporter") -> list[Route]:
             return HTMLResponse(render_problem(str(error)), 400, HEADERS)
         except TargetError as error:
             return HTMLResponse(render_problem(str(error)), error.status, HEADERS)
-        return HTMLResponse(render_environment(report, selection, refresh=view.refresh), headers=HEADERS)
+        return HTMLResponse(render_environment(report, selection, refresh=view.refresh), headers=_headers(view.refresh))
 
     return [Route("/", overview), Route("/environments/{target:path}", environment)]
+
+
+def _headers(refresh: int) -> dict[str, str]:
+    """The headers of a page that loads itself again after so many seconds; 0 is never."""
+    return {**HEADERS, **({"Refresh": str(refresh)} if refresh else {})}
 
 
 def render_overview(overview: Overview, selection: Selection, exporter: "Exporter", *, problem: str = "") -> str:

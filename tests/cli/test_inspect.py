@@ -16,7 +16,7 @@ from exporter.cli.inspect import command
 from exporter.simulator import DEFAULT_TOKEN, Options, Simulation, SimulatorThread, Status
 from exporter.tracking.observation import Observation
 from exporter.web.app import Unchanging, create_app
-from tests.cli.serving import Guarded, serving
+from tests.support.serving import Guarded, serving
 from tests.support.settings import web_settings
 from tests.web.fakes import FakeFleet, environment, fleet
 from tests.web.reports import failed, item, snapshot_of, succeeded

@@ -189,9 +189,10 @@ def test_it_can_be_sorted_filtered_and_paused() -> None:
         "environments/env_a",
     ]
     assert "None of the 3 environments matches." in page(view, query="?q=nothing").text
-    html = page(view, query="?refresh=0").html
-    assert "http-equiv" not in html
-    assert '<meta http-equiv="refresh" content="15">' in page(view).html
+    assert "It does not load itself again" in page(view, query="?refresh=0").text
+    assert "loads itself again every 1 min" in page(view, query="?refresh=60").text
+    for path, seconds in (("/", "15"), ("/?refresh=60", "60"), ("/?refresh=0", None), ("/environments/a", "15")):
+        assert asyncio.run(_fetch(view, {}, path))[1].headers.get("refresh") == seconds
 
 
 def test_a_request_that_makes_no_sense_is_answered_with_the_default_and_a_word() -> None:
