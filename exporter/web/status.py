@@ -19,6 +19,7 @@ from exporter.web.report import LIVE_STATES, PER_KIND
 from exporter.web.selection import SEVERITIES, SORTS, BadSelection, ItemSelection, Selection
 from exporter.web.severity import spoken
 from exporter.web.target import TargetError
+from exporter.web.text import printable
 
 if TYPE_CHECKING:
     from exporter.web.app import Exporter
@@ -31,6 +32,7 @@ _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("exporter.web"),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
+    finalize=lambda value: printable(value) if type(value) is str else value,
     trim_blocks=True,
     lstrip_blocks=True,
 )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from exporter.tracking.view import EnvironmentView
+from exporter.web.text import printable
 
 SUGGESTIONS = 3
 
@@ -47,5 +48,5 @@ def find(environments: Sequence[EnvironmentView], target: str) -> EnvironmentVie
 
 def _shown(text: str) -> str:
     """A name on one printable line, bounded."""
-    line = "".join(character if character.isprintable() else "�" for character in text)
+    line = printable(text).replace("\n", " ")
     return f"`{line}`" if len(line) <= 100 else f"`{line[:99]}…`"

@@ -10,7 +10,7 @@ import msgspec
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from starlette.types import ASGIApp
 
-from exporter.metrics.families import Reload
+from exporter.metrics.samples import Reload
 from exporter.tracking.observation import Observation
 from exporter.web.app import Unchanging, create_app
 from tests.support.settings import web_settings

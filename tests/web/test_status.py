@@ -249,6 +249,14 @@ def test_untrusted_text_stays_text() -> None:
         assert not {"script", "img"} & set(shown.tags)
 
 
+def test_nothing_invisible_or_reordering_reaches_the_page() -> None:
+    name = "a\x1b[31m\u202eb\u200b\x9b"
+    html = page(fleet(reading(name)), configuration="x:\n  - y\n").html
+    assert [each for each in html if not each.isprintable() and each != "\n"] == []
+    assert "a�[31m�b��" in html
+    assert "x:\n  - y" in html
+
+
 def test_it_needs_nothing_from_elsewhere_and_no_script() -> None:
     html = page(fleet(reading("gpu", STUCK)), {"env_gpu": STUCK}, session_link=None, configuration="").html
     assert not re.search(r"https?://|<script|url\(|@import|style=|javascript:", html)

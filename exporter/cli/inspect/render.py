@@ -15,6 +15,7 @@ from exporter.cli.inspect.source import InspectedItem
 from exporter.web import schema
 from exporter.web.report import LIVE_STATES
 from exporter.web.severity import spoken
+from exporter.web.text import printable
 
 _STYLES = {"critical": "bold red", "warning": "yellow", "unknown": "magenta", "ok": "green"}
 _UNKNOWN = "-"
@@ -23,7 +24,7 @@ _BAR_WIDTH = 30
 
 def clean(text: str) -> str:
     """A text on one line without anything that a terminal would obey or that could reorder it."""
-    return "".join(character if character.isprintable() else "�" for character in text)
+    return printable(text).replace("\n", " ")
 
 
 def as_json(value: msgspec.Struct) -> str:
