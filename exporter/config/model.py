@@ -130,7 +130,8 @@ class Metrics(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     Attributes:
         metadata_labels: Keys of the work items' metadata that become labels of ``qoder_work_items``.
-        max_label_values: Bound on the values of one key in one environment; the rest is counted as ``other``.
+        max_label_values: Bound on the values of one key in one environment, and, for each key, on the combinations of
+            several keys' values; the rest is counted as ``other``.
         histograms: Which histograms are exposed, and with which buckets.
     """
 

@@ -119,10 +119,15 @@ class Labeller:
     The first ``limit`` values of each key are kept, in the order they come, which for a work list is oldest first: the
     same list gives the same labels after every restart. Further values are ``other``; an absent key is the empty
     string, which to Prometheus is an absent label.
+
+    Of several keys, only the first combinations of values are kept, too, ``limit`` and one for each key: else three
+    keys of 50 values could make 125,000. An item of any further combination is ``other`` by all its keys.
     """
 
     OTHER = "other"
     MAX_LENGTH = 128
+    COMBINATIONS = ""
+    """Under this name the values of the combinations are remembered, one after the other; no metadata key is empty."""
 
     def __init__(self, keys: tuple[str, ...], limit: int, known: dict[str, list[str]] | None = None) -> None:
         self.keys = keys
@@ -131,19 +136,28 @@ class Labeller:
         for key, values in (known or {}).items():
             if key in self._values:
                 self._values[key] = {value: value for value in values}
-        self._interned: dict[Labels, Labels] = {}
+        combined = iter((known or {}).get(self.COMBINATIONS, ()))
+        self._combinations: dict[Labels, Labels] = {
+            labels: labels for labels in zip(*[combined] * len(keys), strict=False)
+        }
+        self._others = (self.OTHER,) * len(keys)
 
     @property
     def known(self) -> dict[str, list[str]]:
-        """The values kept so far, by key, in the order they came."""
-        return {key: list(values) for key, values in self._values.items()}
+        """The values kept so far, by key, and their combinations, in the order they came."""
+        values = {key: list(values) for key, values in self._values.items()}
+        if len(self.keys) > 1:
+            values[self.COMBINATIONS] = [value for labels in self._combinations for value in labels]
+        return values
 
     def labels(self, metadata: dict[str, Any] | None) -> Labels:
         """The label values of an item with this metadata."""
         if not self.keys:
             return ()
         labels = tuple(self._value(key, (metadata or {}).get(key)) for key in self.keys)
-        return self._interned.setdefault(labels, labels)
+        if len(self.keys) > 1 and len(self._combinations) >= (self._limit + 1) * len(self.keys):
+            return self._combinations.get(labels, self._others)
+        return self._combinations.setdefault(labels, labels)
 
     def _value(self, key: str, raw: object) -> str:
         if raw is None or raw == "":

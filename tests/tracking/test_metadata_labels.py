@@ -30,8 +30,9 @@ def counts(watched: Watched) -> dict[tuple[str, tuple[str, ...]], int]:
 
 
 def true_counts(watched: Watched, keys: tuple[str, ...], limit: int) -> dict[tuple[str, tuple[str, ...]], int]:
-    """What is true, if the values of a key are taken in the order of the list until there are enough."""
+    """What is true, if values and combinations of them are taken in the order of the list until there are enough."""
     kept: dict[str, list[str]] = {key: [] for key in keys}
+    combinations: list[tuple[str, ...]] = []
     found: Counter[tuple[str, tuple[str, ...]]] = Counter()
     for item in watched.truth().items:
         labels = []
@@ -43,7 +44,13 @@ def true_counts(watched: Watched, keys: tuple[str, ...], limit: int) -> dict[tup
                 else:
                     value = "other"
             labels.append(value)
-        found[item.state, tuple(labels)] += 1
+        combination = tuple(labels)
+        if len(keys) > 1 and combination not in combinations:
+            if len(combinations) < (limit + 1) * len(keys):
+                combinations.append(combination)
+            else:
+                combination = ("other",) * len(keys)
+        found[item.state, combination] += 1
     return dict(found)
 
 
@@ -218,3 +225,32 @@ def test_metadata_of_other_types_than_documented_is_read(watch: Watch) -> None:
 
     watched.transport.inner = Loose()
     assert counts(watched) == {("queued", ("12",)): 1, ("queued", ("",)): 1, ("queued", ("c",)): 1}
+
+
+def three_keys(labeller: Labeller) -> set[tuple[str, ...]]:
+    """The labels of items with every combination of five values of three keys."""
+    values = [f"v{number}" for number in range(5)]
+    return {labeller.labels({"a": a, "b": b, "c": c}) for a in values for b in values for c in values}
+
+
+def test_combinations_of_several_keys_are_bounded_together() -> None:
+    found = three_keys(Labeller(("a", "b", "c"), 5))
+    assert len(found) == 3 * (5 + 1) + 1
+    assert ("other", "other", "other") in found
+
+
+def test_the_first_combinations_are_kept_over_a_restart() -> None:
+    labeller = Labeller(("a", "b", "c"), 5)
+    found = three_keys(labeller)
+    again = Labeller(("a", "b", "c"), 5, labeller.known)
+    assert again.labels({"a": "v4", "b": "v4", "c": "v4"}) == ("other", "other", "other")
+    assert again.labels({"a": "v0", "b": "v0", "c": "v1"}) == ("v0", "v0", "v1")
+    assert three_keys(again) == found
+    assert again.known == labeller.known
+
+
+def test_one_key_has_its_own_bound_alone() -> None:
+    labeller = Labeller(("job",), 2)
+    found = [labeller.labels({"job": job} if job else None) for job in ("a", "", "other", "b", "c")]
+    assert found == [("a",), ("",), ("other",), ("b",), ("other",)]
+    assert set(labeller.known) == {"job"}
