@@ -175,6 +175,14 @@ class Watched:
         """Read the whole list once more."""
         self.run(self._traverse())
 
+    def settle(self) -> None:
+        """Let whatever is read in the background come to its end."""
+        self.run(self._settle())
+
+    async def _settle(self) -> None:
+        while (task := self.tracker.resync._task) is not None and not task.done():
+            await asyncio.wait({task})
+
     def restart(self, settings: TrackingSettings | None = None) -> None:
         """Stop, and go on as another process would: with what stood in the checkpoint, and nothing else."""
         content = Checkpoint(Path("unused")).encode([self.tracker.record()])

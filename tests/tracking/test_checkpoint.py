@@ -545,7 +545,7 @@ NONSENSE: dict[str, tuple[Callable[[Any], None], str]] = {
     "a negative counter": (lambda record: record["lifecycle"].update(created=-1), "negative"),
     "a counter beyond all bounds": (lambda record: record["lifecycle"].update(stopped=2**60), "beyond all bounds"),
     "a negative histogram": (lambda record: record["lifecycle"]["histograms"]["run"].__setitem__(1, -5.0), "negative"),
-    "a list shorter than its items": (lambda record: record.update(next_rank=1), "beyond the end"),
+    "a list shorter than its items": (lambda record: record.update(segments=record["segments"][:1]), "beyond the end"),
     "more stopped than there are": (lambda record: record["segments"][0].__setitem__(1, 1), "more items have stopped"),
     "an item twice": (lambda record: record["live"].append(record["live"][0]), "twice"),
     "labels of no key": (lambda record: record.update(metadata_keys=["job"]), "labels"),

@@ -16,11 +16,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from exporter.simulator import Garbage, Options, Reset, Status, Truncate
+from exporter.tracking.record import record_lifecycle
 from exporter.tracking.snapshot import Queue
+from exporter.tracking.witness import LASTING, LONGEST_PAUSE
 from tests.support import randomness
 from tests.support.randomness import FACTOR
 from tests.support.settings import tracking_settings
 from tests.tracking.harness import Watched
+from tests.tracking.lies import Lie, cut_short, empty, renamed, without
 from tests.tracking.reference import expected
 from tests.tracking.virtual_time import VirtualTime, install
 
@@ -31,6 +34,14 @@ GARBAGE = ("html", "invalid_json", "wrong_types", "empty", "null", "repeated_pag
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", 100 * FACTOR))
 SEED = int(os.environ.get("MODEL_SEED", randomness.seed()))
+
+
+LIES: dict[str, Callable[..., Any] | None] = {
+    "without": None,
+    "empty": empty,
+    "cut short": cut_short,
+    "renamed": renamed,
+}
 
 
 def shown(queue: Queue) -> dict[str, Any]:
@@ -69,7 +80,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        tracking = tracking_settings(min_interval=0, metadata_keys=("job",))
+        tracking = tracking_settings(min_interval=0, metadata_keys=("job",), resync_interval=0.0)
         self.watched = Watched(Options(lease_expiry="keep"), tracking, virtual=self.virtual)
         self.simulation = self.watched.simulation
         self.environment = self.watched.id
@@ -200,6 +211,52 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(fault=st.sampled_from([Reset, Truncate]), skip=st.integers(0, 5), count=st.integers(1, 5))
     def connections_break(self, fault: type[Reset | Truncate], skip: int, count: int) -> None:
         self.simulation.faults.add(fault(skip=skip, count=count))
+
+    @precondition(lambda self: self.first is not None)
+    @rule(lie=st.sampled_from(sorted(LIES)), share=st.floats(0.05, 1), seed=st.integers(0, 1000))
+    def the_list_lies_for_a_moment(self, lie: str, share: float, seed: int) -> None:
+        """It leaves out what is there, ends early, or shows other IDs: that changes no number and no counter."""
+        self.refreshes(self.settled)
+        view, ledger = self.watched.tracker.view(), self.watched.tracker.ledger
+        known = [work_id for work_id in (*ledger.live, *ledger.recent[1:]) if work_id is not None]
+        if not view.up or self.drift or not known:
+            return
+        hidden = self.choose(known, max(1, int(share * len(known))), seed)
+        before = self.numbers()
+        with Lie(self.watched, LIES[lie] or without(*hidden)):
+            view = self.watched.refresh()
+        event(f"lie {'passes' if view.up else 'is refused'}")
+        if view.up:
+            assert view.snapshot is not None
+            assert view.snapshot.queue is not None
+            self.settled(view.snapshot.queue)
+        assert self.numbers() == before
+
+    def numbers(self) -> dict[str, Any]:
+        """What is counted, apart from ages."""
+        ledger = self.watched.tracker.ledger
+        return {
+            "live": {work_id: item.seen.state for work_id, item in ledger.live.items()},
+            "stopped": ledger.history.stopped.copy(),
+            "lifecycle": record_lifecycle(ledger.lifecycle),
+            "corrections": ledger.corrections,
+        }
+
+    @precondition(lambda self: self.first is not None and self.drift)
+    @rule()
+    def the_statistics_tell_of_queued_items_that_nothing_shows(self) -> None:
+        self.simulation.faults.clear()
+        self.watched.transport.forgotten = set()
+        for _ in range(LASTING + 1):
+            self.watched.clock.advance(LONGEST_PAUSE)  # long after any other search
+            self.refreshes(self.settled)
+            if not self.watched.tracker.view().up:
+                return
+            self.watched.settle()
+            self.see(surely=False)
+        ledger = self.watched.tracker.ledger
+        queued = {item.id for item in self.watched.truth().in_state("queued")}
+        assert queued == {work_id for work_id, item in ledger.live.items() if item.seen.state == "queued"}
 
     # -- the exporter -------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,5 @@
 """The list and the statistics are two witnesses; where they disagree for long, what is hidden is found."""
 
-import asyncio
 from itertools import pairwise
 from typing import Any
 
@@ -170,13 +169,9 @@ def true(watched: Watched) -> bool:
 def scrape(watched: Watched, times: int) -> None:
     """Refresh so often, and let whatever is read in the background come to its end."""
 
-    async def settle() -> None:
-        while (task := watched.tracker.resync._task) is not None and not task.done():
-            await asyncio.wait({task})
-
     for _ in range(times):
         assert watched.refresh().up
-        watched.run(settle())
+        watched.settle()
         watched.clock.advance(15)
 
 
