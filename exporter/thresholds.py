@@ -68,7 +68,7 @@ class Thresholds:
     backlog_horizon: float = _of(
         7200, "seconds", "A backlog that at its present pace outlives two hours needs more workers, not patience."
     )
-    backlog_for: float = _of(1800, "seconds", "A burst that the workers digest is over by then.")
+    backlog_for: float = _of(2700, "seconds", "A burst is submitted by then, and the workers are seen to digest it.")
 
     objective_wait: float = _of(
         300, "seconds", "An item acknowledged later than this is late. Must be a bucket bound of the wait histogram."

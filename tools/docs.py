@@ -13,6 +13,7 @@ from exporter.metrics.table import ENVIRONMENT, METRICS, MetricSpec
 from exporter.mixin.promql import duration
 from exporter.mixin.rules.catalogue import alerts, recorded
 from exporter.thresholds import REASONS, Thresholds
+from tests.rules.shapes import SHAPES
 from tools.markdown import fill, table
 
 ROOT = Path(__file__).parent.parent
@@ -79,10 +80,37 @@ def layers_list() -> str:
     return "\n".join(f"{rank}. {', '.join(f'`{name}`' for name in layer)}" for rank, layer in enumerate(names, start=1))
 
 
+def shapes_table() -> str:
+    """What fires in each shape of traffic; tests/rules/test_shapes.py lets promtool check it."""
+    return table(
+        ("Traffic", "While all is well", "When every worker dies"),
+        ((shape.words, _firing(shape.well), _firing(shape.dead)) for shape in SHAPES.values()),
+    )
+
+
+def _firing(first: Mapping[str, int]) -> str:
+    """The pages, then the tickets that no page of the same symptom silences, each with the minute in which it comes."""
+    known = {alert.name: alert for alert in alerts(Thresholds())}
+    pages = [name for name in first if known[name].severity == "critical"]
+    paged = {known[name].symptom for name in pages}
+    tickets = [name for name in first if name not in pages and known[name].symptom not in paged]
+    words = [
+        f"{kind}: " + ", ".join(f"{name.removeprefix('QoderWork')} ({first[name]} min)" for name in names)
+        for kind, names in (("**page**", pages), ("ticket", tickets))
+        if names
+    ]
+    return "; ".join(words) or "nothing"
+
+
 PLACES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"metrics": metrics_table},
     "docs/architecture.md": {"layers": layers_list},
-    "docs/alerts.md": {"alerts": alerts_table, "thresholds": thresholds_table, "recordings": recordings_table},
+    "docs/alerts.md": {
+        "shapes": shapes_table,
+        "alerts": alerts_table,
+        "thresholds": thresholds_table,
+        "recordings": recordings_table,
+    },
 }
 """What is written: page, name of the place in it, content."""
 

@@ -113,10 +113,17 @@ def test_groups_are_evaluated_in_the_order_of_the_rules_file(file: Any) -> None:
     assert yaml.safe_load(file.read_text())["group_eval_order"] == [group.name for group in groups(Thresholds())]
 
 
-@pytest.mark.program("promtool")
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param("promtool", marks=pytest.mark.program("promtool")),
+        # Range selectors leave out the sample at their beginning since Prometheus 3.
+        pytest.param("promtool3", marks=pytest.mark.linter("promtool3")),
+    ],
+)
 @pytest.mark.parametrize("file", UNIT_TESTS, ids=lambda file: file.name)
-def test_the_unit_tests_pass(file: Any) -> None:
-    outcome = subprocess.run(["promtool", "test", "rules", file], capture_output=True, text=True, check=False)
+def test_the_unit_tests_pass(file: Any, program: str) -> None:
+    outcome = subprocess.run([program, "test", "rules", file], capture_output=True, text=True, check=False)
 
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     assert "SUCCESS" in outcome.stdout

@@ -1,0 +1,208 @@
+"""Outages as timelines: what fires goes on, nothing fires because of the gap, and the recovery opens nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.rules.evaluating import Firing, firings
+from tests.rules.queues import TARGET, Queue, always
+from tests.rules.shapes import every
+
+pytestmark = pytest.mark.program("promtool")
+
+BEGINS = 90
+"""The minute at which each outage begins: by then everything fires that will."""
+
+OUTAGES = {"QoderWorkApiDown", "QoderWorkEnvironmentDown", "QoderWorkExporterDown", "QoderWorkExporterAbsent"}
+Values = dict[str, list[float | None]]
+
+
+def healthy(name: str = "gpu", stands: tuple[float, float] = (0, 0)) -> Queue:
+    return Queue(every(1), 120, always(3), name=name, stands=stands)
+
+
+def dead(name: str = "gpu", stands: tuple[float, float] = (0, 0)) -> Queue:
+    """Every worker dies in minute 20."""
+    return Queue(every(1), 120, always(3), dies=1200, name=name, stands=stands)
+
+
+def of(series: str, environment: str) -> bool:
+    return f'environment="{environment}"' in series
+
+
+def unread(values: Values, begin: int, end: int, environment: str = "gpu") -> Values:
+    """The series of an environment that cannot be read for some minutes: its data go after a minute."""
+
+    def shown(name: str, minute: int, value: float | None) -> float | None:
+        if not of(name, environment) or not begin <= minute < end:
+            return value
+        if name.startswith("qoder_work_up"):
+            return 0
+        if name.startswith(("qoder_work_environment_info", "qoder_work_history_complete")):
+            return value
+        return values[name][begin - 1] if minute == begin else None
+
+    return {name: [shown(name, minute, value) for minute, value in enumerate(row)] for name, row in values.items()}
+
+
+def restarted(values: Values, begin: int, down: int, incomplete: int) -> Values:
+    """The series of an exporter that is gone for some minutes, and then reads the history without a checkpoint."""
+    back, whole = begin + down, begin + down + incomplete
+
+    def shown(name: str, minute: int, value: float | None) -> float | None:
+        if begin <= minute < back:
+            return 0 if name.startswith("up{") else None
+        if back <= minute < whole:
+            if name.startswith("qoder_work_history_complete"):
+                return 0
+            seen = ("up{", "qoder_exporter_", "qoder_work_up", "qoder_work_environment_info", "qoder_work_snapshot_")
+            return (
+                value
+                if name.startswith((*seen, "qoder_work_workers_")) or ("oldest_age" in name and '"queued"' in name)
+                else None
+            )
+        if minute >= whole and ("_total" in name or "queue_wait" in name) and value is not None:
+            return value - (values[name][whole] or 0)
+        return value
+
+    return {name: [shown(name, minute, value) for minute, value in enumerate(row)] for name, row in values.items()}
+
+
+def at_a_stretch(found: dict[tuple[str, str], Firing], names: set[str], about: str, end: int) -> None:
+    """Each of these alerts fires without an end from before the outage to the end."""
+    for name in names:
+        firing = found[name, about]
+        assert firing.first < BEGINS, name
+        assert (firing.last, firing.times) == (end, "at a stretch"), name
+
+
+KNOWN_WITHOUT_HISTORY = (
+    "up{",
+    "qoder_exporter_",
+    "qoder_work_up",
+    "qoder_work_environment_info",
+    "qoder_work_snapshot_",
+    "qoder_work_workers_",
+)
+
+INCIDENT = {
+    "QoderWorkHeartbeatLost",
+    "QoderWorkHeartbeatLate",
+    "QoderWorkNoWorkersPolling",
+    "QoderWorkQueueStalled",
+    "QoderWorkQueueGrowingWithoutWorkers",
+    "QoderWorkBacklogNotDraining",
+}
+outages = pytest.mark.parametrize("minutes", [2, 10, 60])
+
+
+@outages
+@pytest.mark.parametrize("make", [healthy, dead])
+@pytest.mark.parametrize("everybody", [False, True], ids=["exporter-blind", "api-down"])
+def test_an_outage_of_the_api(make: Callable[..., Queue], minutes: int, everybody: bool, tmp_path: Path) -> None:
+    end = BEGINS + minutes + 60
+    stands = (BEGINS * 60, (BEGINS + minutes) * 60) if everybody else (0, 0)
+    values = unread(make(stands=stands).play(end), BEGINS, BEGINS + minutes)
+
+    found = firings(values, end, tmp_path)
+
+    incident = INCIDENT if make is dead else set()
+    at_a_stretch(found, incident, "gpu", end)
+    others = {name for name, _ in found} - incident
+    assert others == ({"QoderWorkApiDown", "QoderWorkEnvironmentDown"} if minutes > 2 else set())
+    for name in others:
+        (firing,) = (firing for (alert, _), firing in found.items() if alert == name)
+        assert BEGINS < firing.first <= BEGINS + 8
+        assert (firing.last <= BEGINS + minutes + 4, firing.times) == (True, "at a stretch")
+
+
+@outages
+def test_one_environment_of_two_cannot_be_read(minutes: int, tmp_path: Path) -> None:
+    end = BEGINS + minutes + 60
+    values = unread({**healthy("cpu").play(end), **dead().play(end)}, BEGINS, BEGINS + minutes)
+
+    found = firings(values, end, tmp_path)
+
+    at_a_stretch(found, INCIDENT, "gpu", end)
+    assert set(found) - {(name, "gpu") for name in INCIDENT} == (
+        {("QoderWorkEnvironmentDown", "gpu")} if minutes > 2 else set()
+    )
+
+
+@outages
+def test_only_the_statistics_are_missing(minutes: int, tmp_path: Path) -> None:
+    end = BEGINS + minutes + 60
+    values = {
+        name: [
+            None if "workers_polling" in name and BEGINS <= minute < BEGINS + minutes else value
+            for minute, value in enumerate(row)
+        ]
+        for name, row in dead().play(end).items()
+    }
+
+    found = firings(values, end, tmp_path)
+
+    at_a_stretch(found, INCIDENT, "gpu", end)
+    assert {name for name, _ in found} == INCIDENT
+
+
+@pytest.mark.parametrize("make", [healthy, dead])
+@pytest.mark.parametrize(("down", "incomplete"), [(1, 0), (2, 10), (10, 0), (60, 5)])
+def test_the_exporter_is_gone_and_comes_back(
+    make: Callable[..., Queue], down: int, incomplete: int, tmp_path: Path
+) -> None:
+    end = BEGINS + down + incomplete + 60
+    values = restarted(make().play(end), BEGINS, down, incomplete)
+
+    found = firings(values, end, tmp_path)
+
+    incident = INCIDENT if make is dead else set()
+    at_a_stretch(found, incident, "gpu", end)
+    others = {name for name, _ in found} - incident
+    assert others == ({"QoderWorkExporterDown", "QoderWorkExporterAbsent"} if down >= 10 else set())
+
+
+@pytest.mark.parametrize("make", [healthy, dead])
+def test_one_side_of_a_pair_is_blind(make: Callable[..., Queue], tmp_path: Path) -> None:
+    end = BEGINS + 60
+    values = make().play(end)
+    other = {name.replace("a:10190", "b:10190"): row for name, row in values.items()}
+
+    found = firings({**values, **unread(other, BEGINS, end + 1)}, end, tmp_path)
+
+    incident = INCIDENT if make is dead else set()
+    at_a_stretch(found, incident, "gpu", end)
+    assert {name for name, _ in found} - incident == {"QoderWorkRedundancyLost"}
+    assert found["QoderWorkRedundancyLost", "gpu"].first <= BEGINS + 14
+
+
+def test_an_incident_that_ends_during_an_outage_ends_after_it(tmp_path: Path) -> None:
+    end = BEGINS + 90
+    ill, well = dead().play(end), healthy().play(end)
+    mended = {
+        name: [row[minute] if minute < BEGINS + 10 else well[name][minute] for minute in range(end + 1)]
+        for name, row in ill.items()
+    }
+
+    found = firings(unread(mended, BEGINS, BEGINS + 20), end, tmp_path)
+
+    for name in INCIDENT:
+        firing = found[name, "gpu"]
+        assert BEGINS + 19 <= firing.last <= BEGINS + 25, name
+        assert firing.times == "at a stretch", name
+
+
+def test_an_environment_that_leaves_lets_its_alerts_go(tmp_path: Path) -> None:
+    end = BEGINS + 60
+    values = {
+        name: [None if of(name, "gpu") and minute >= BEGINS else value for minute, value in enumerate(row)]
+        for name, row in dead().play(end).items()
+    }
+
+    found = firings(values, end, tmp_path)
+
+    assert {name for name, _ in found} == {*INCIDENT, "QoderWorkEnvironmentGone"}
+    assert all(found[name, "gpu"].last <= BEGINS + 4 for name in INCIDENT)
+    assert found["QoderWorkEnvironmentGone", "gpu"].first <= BEGINS + 14
+    assert TARGET in next(iter(values))
