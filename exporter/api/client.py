@@ -2,30 +2,34 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 from urllib.parse import quote as percent_encoded
 
 import httpx
-import msgspec
 import structlog
 
 from exporter import __version__
 from exporter.api import errors, words
 from exporter.api.clock import APIClock
-from exporter.api.failures import UNREADABLE, failure_of
+from exporter.api.decoding import decode
+from exporter.api.failures import failure_of
+from exporter.api.holds import Holds
 from exporter.api.inflight import ClosedError, InFlight, StuckError
 from exporter.api.requests import Endpoint, RequestCounts
 from exporter.api.retry import retrying
 from exporter.api.shares import Shares
 from exporter.api.token import TokenError, TokenSource
 from exporter.api.transport import UnacceptableError, open_transport
-from exporter.api.types import EnvironmentPage, QueueStats, WorkItem, WorkPage, without_empty_timestamps
+from exporter.api.types import EnvironmentPage, QueueStats, WorkItem, WorkPage
 
 PAGE_SIZE = 100
 """The most items a page may hold (`conventions/pagination`); more is cut off or refused."""
+
+MAX_NAMED = 10
+"""Environments that one log line names at most."""
 
 USER_AGENT = f"qoder-work-exporter/{__version__}"
 
@@ -76,8 +80,9 @@ class ClientSettings:
 class WorkAPI:
     """One account's view of the API.
 
-    Every call takes a ``deadline`` on ``time.monotonic()``'s clock after which nothing is tried again, and raises
-    :class:`exporter.api.errors.APIError` if it fails for good.
+    Every call takes a ``deadline`` on ``time.monotonic()``'s clock and raises
+    :class:`exporter.api.errors.APIError` if it fails for good. The first attempt is made whatever the deadline says, as
+    soon as it is its turn; none is made after it, and none while the API has asked to wait.
 
     A request owns its lifetime: once sent, it runs in a task of this client and ends by its own timeout, and only then
     gives back its slot. Whoever waits for it may be cancelled at any time. A call that is cancelled before its request
@@ -100,6 +105,7 @@ class WorkAPI:
         self._now = now
         self.restarts = 0
         self._shares = Shares(settings.max_concurrency, settings.background_concurrency, settings.requests_per_second)
+        self._holds = Holds()
         self._transport = transport
         self._http = self._open()
         self._abandoned: list[httpx.AsyncClient] = []
@@ -145,14 +151,19 @@ class WorkAPI:
         if after_id is not None:
             query["after_id"] = after_id
         request = _Request("list", _work(environment_id), environment_id, query, background)
-        return await self._read(request, WorkPage, deadline)
+        answer = await self._read(request, WorkPage, deadline)
+        _check_origin(request, answer.value.data)
+        return answer
 
     async def get(
         self, environment_id: str, work_id: str, *, deadline: float, background: bool = False
     ) -> Answer[WorkItem]:
         """One work item (`work/get`)."""
         path = f"{_work(environment_id)}/{_segment(work_id)}"
-        return await self._read(_Request("get", path, environment_id, {}, background), WorkItem, deadline)
+        request = _Request("get", path, environment_id, {}, background)
+        answer = await self._read(request, WorkItem, deadline)
+        _check_origin(request, [answer.value])
+        return answer
 
     async def stats(self, environment_id: str, *, deadline: float, background: bool = False) -> Answer[QueueStats]:
         """The API's own statistics of an environment's queue (`work/stats`)."""
@@ -162,18 +173,45 @@ class WorkAPI:
     async def environments(self, *, page: str | None = None, deadline: float) -> Answer[EnvironmentPage]:
         """A page of the account's environments that are not archived, newest first (`environments/list`)."""
         query = {"limit": str(PAGE_SIZE)} | ({} if page is None else {"page": page})
-        return await self._read(_Request("environments", "/environments", "", query, False), EnvironmentPage, deadline)
+        request = _Request("environments", "/environments", "", query, background=False)
+        answer = await self._read(request, EnvironmentPage, deadline)
+        if answer.value.skipped:
+            skipped = ", ".join(answer.value.skipped[:MAX_NAMED])
+            log.warning("environments that cannot be read are skipped", environments=skipped)
+        return answer
 
     async def _read(self, request: "_Request", shape: type[T], deadline: float) -> Answer[T]:
         """Send, retrying transient errors, and decode."""
         endpoint = request.endpoint
         async for attempt in retrying(deadline, self.counts.retries):
             with attempt:
+                await self._hold(request, deadline)
                 response, sent_at = await self._send(request)
                 read_at = self.clock.now()
                 if response.status_code != httpx.codes.OK:
-                    raise failure_of(endpoint, response, read_at)
+                    raise self._remembered(request, failure_of(endpoint, response, read_at))
         return Answer(decode(endpoint, response, shape), read_at, sent_at)
+
+    async def _hold(self, request: "_Request", deadline: float) -> None:
+        """Wait for as long as the API asked to, also earlier calls; fail at once if that is past the deadline."""
+        while (held := self._holds.left(request.environment_id)) is not None:
+            seconds, error = held
+            if time.monotonic() + seconds > deadline:
+                message = f"the API asked to wait, for {seconds:.0f} s more: nothing was sent"
+                raise type(error)(message, endpoint=request.endpoint, status=error.status, retry_after=seconds)
+            await asyncio.sleep(seconds)
+
+    def _remembered(self, request: "_Request", error: errors.APIError) -> errors.APIError:
+        seconds = self._holds.remember(request.environment_id, error)
+        if seconds is not None:
+            log.warning(
+                "the API asks to wait",
+                base_url=self.settings.base_url,
+                environment=request.environment_id,
+                status=error.status,
+                seconds=seconds,
+            )
+        return error
 
     async def _send(self, request: "_Request") -> tuple[httpx.Response, float]:
         """Send one request when it is its turn, and wait for its answer; also when it was sent."""
@@ -238,6 +276,12 @@ class _Request:
     background: bool
 
 
+def _check_origin(request: _Request, items: Sequence[WorkItem]) -> None:
+    """Raise `InvalidResponse` if an item says that it belongs to another environment: counts must not be mixed."""
+    if any(item.environment_id not in (None, request.environment_id) for item in items):
+        raise errors.InvalidResponse("an item of another environment", endpoint=request.endpoint)
+
+
 def _work(environment_id: str) -> str:
     return f"/environments/{_segment(environment_id)}/work"
 
@@ -245,22 +289,3 @@ def _work(environment_id: str) -> str:
 def _segment(text: str) -> str:
     """One segment of a path, whatever it holds: two dots would lead elsewhere."""
     return percent_encoded(text, safe="").replace(".", "%2E")
-
-
-def decode(endpoint: Endpoint, response: httpx.Response, shape: type[T]) -> T:
-    """The typed content of a 200.
-
-    Raises:
-        InvalidResponse: It is not JSON of this shape; the message says where in the answer.
-    """
-    try:
-        try:
-            return msgspec.json.decode(response.content, type=shape)
-        except msgspec.ValidationError:
-            # Rare enough to pay for twice: some deployments write an unset time as an empty string.
-            return msgspec.convert(without_empty_timestamps(msgspec.json.decode(response.content)), type=shape)
-    except UNREADABLE as error:
-        kind = response.headers.get("content-type", "")
-        what = words.quote(str(error)) if response.content else "the body is empty"
-        message = f"HTTP 200 with an unusable answer ({words.media_type(kind)}): {what}"
-        raise errors.InvalidResponse(message, endpoint=endpoint, status=response.status_code) from None

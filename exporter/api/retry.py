@@ -15,6 +15,10 @@ BACKOFF = wait_random_exponential(multiplier=0.5, min=0.2, max=4)
 """Seconds before the next attempt, random up to 0.5, 1, 2, 4, so that many requests do not come back at once."""
 
 
+MAX_RETRY_AFTER = 300.0
+"""Seconds that the API is believed when it asks to wait; what asks for longer is waited for as long as this."""
+
+
 def retrying(deadline: float, retries: Counter[str]) -> AsyncRetrying:
     """Attempts until one succeeds, the failure is final, or the next would begin after ``deadline``.
 
@@ -47,7 +51,7 @@ def _wait(state: RetryCallState) -> float:
 
 
 def retry_after(header: str | None, now: float) -> float | None:
-    """Seconds that a ``Retry-After`` header asks to wait, or None if it says nothing.
+    """Return the seconds that a ``Retry-After`` header asks to wait, at most `MAX_RETRY_AFTER`; None for none.
 
     Args:
         header: A number of seconds, or a date.
@@ -56,6 +60,6 @@ def retry_after(header: str | None, now: float) -> float | None:
     if header is None:
         return None
     if header.isascii() and header.isdigit():
-        return float(header)
+        return min(float(header[:10]), MAX_RETRY_AFTER)
     date = http_date(header)
-    return None if date is None else max(0.0, date - now)
+    return None if date is None else min(max(0.0, date - now), MAX_RETRY_AFTER)

@@ -4,7 +4,6 @@ Fields that are not used are not decoded, a work item's ``secret`` first of all.
 accepted. Timestamps are RFC 3339 with any number of fraction digits (`conventions/schemas`).
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -24,6 +23,16 @@ def unix(moment: datetime) -> float:
     return moment.timestamp()
 
 
+ID = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+"""The ID of anything: a prefix and 32 digits as the API makes them; longer ones are not believed."""
+
+State = Annotated[str, msgspec.Meta(max_length=64)]
+"""A state; a longer one than any that a later API may invent is unreadable."""
+
+Name = Annotated[str, msgspec.Meta(max_length=256)]
+"""The name of an environment; a longer one is unreadable, and the ID stands for it."""
+
+
 class WorkData(msgspec.Struct, frozen=True, gc=False):
     """What a work item is for: currently always a session (`work/schemas`)."""
 
@@ -35,11 +44,13 @@ class WorkItem(msgspec.Struct, frozen=True, gc=False):
     """A work item (`work/schemas`).
 
     ``state`` is queued, starting, active, stopping, stopped, or a state that a later API invents. ``metadata`` is a
-    user's text: strings by the documentation, decoded without relying on it.
+    user's text: strings by the documentation, decoded without relying on it. ``unreadable`` is not the API's: whether
+    the state or a time is there and cannot be read; the item then has what can, and the state ``other``.
     """
 
-    id: str
-    state: str
+    id: ID
+    state: State
+    environment_id: str | None = None
     created_at: datetime | None = None
     acknowledged_at: datetime | None = None
     started_at: datetime | None = None
@@ -48,6 +59,7 @@ class WorkItem(msgspec.Struct, frozen=True, gc=False):
     stopped_at: datetime | None = None
     data: WorkData | None = None
     metadata: dict[str, Any] | None = None
+    unreadable: bool = msgspec.field(default=False, name="(unreadable)")
 
     @property
     def session_id(self) -> str | None:
@@ -58,12 +70,14 @@ class WorkItem(msgspec.Struct, frozen=True, gc=False):
 class WorkPage(msgspec.Struct, frozen=True, gc=False):
     """A page of the work list, oldest first (`work/list`).
 
-    ``has_more`` is missing in some deployments; ``next_page`` in others.
+    ``has_more`` is missing in some deployments; ``next_page`` in others. ``without_id`` is not the API's: how many
+    more items there are, without an ID.
     """
 
     data: list[WorkItem]
     has_more: bool | None = None
     next_page: str | None = None
+    without_id: int = msgspec.field(default=0, name="(without_id)")
 
     @property
     def more(self) -> bool:
@@ -93,8 +107,8 @@ class EnvironmentConfig(msgspec.Struct, frozen=True, gc=False):
 class Environment(msgspec.Struct, frozen=True, gc=False):
     """An environment (`environments/schemas`); ``archived`` and ``status`` stand in older deployments' answers."""
 
-    id: str
-    name: str | None = None
+    id: ID
+    name: Name | None = None
     config: EnvironmentConfig | None = None
     archived_at: datetime | None = None
     archived: bool | None = None
@@ -112,12 +126,16 @@ class Environment(msgspec.Struct, frozen=True, gc=False):
 
 
 class EnvironmentPage(msgspec.Struct, frozen=True, gc=False):
-    """A page of the account's environments, newest first (`environments/list`)."""
+    """A page of the account's environments, newest first (`environments/list`).
+
+    ``skipped`` is not the API's: the IDs of those that cannot be read.
+    """
 
     data: list[Environment]
     has_more: bool | None = None
     next_page: str | None = None
     last_id: str | None = None
+    skipped: tuple[str, ...] = msgspec.field(default=(), name="(skipped)")
 
     @property
     def cursor(self) -> str | None:
@@ -125,15 +143,3 @@ class EnvironmentPage(msgspec.Struct, frozen=True, gc=False):
         if self.has_more is False:
             return None
         return self.next_page or (self.last_id if self.has_more else None)
-
-
-def without_empty_timestamps(value: object) -> object:
-    """Decoded JSON in which a time given as an empty string is null, as some deployments mean it."""
-    if isinstance(value, Mapping):
-        return {
-            key: None if field == "" and key in TIMESTAMPS else without_empty_timestamps(field)
-            for key, field in value.items()
-        }
-    if isinstance(value, list):
-        return [without_empty_timestamps(element) for element in value]
-    return value

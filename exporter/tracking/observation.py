@@ -91,7 +91,7 @@ def observe(item: WorkItem, labels: Labels, read_at: float, known: Observation |
     )
     moments = [None if time is None else unix(time) for time in times]
     usable = [moment if moment is not None and plausible(moment, read_at) else None for moment in moments]
-    unreadable = any(moment is not None and unusable(moment, read_at) for moment in moments)
+    unreadable = item.unreadable or any(moment is not None and unusable(moment, read_at) for moment in moments)
     created, acknowledged, started, heartbeat, stop_requested, stopped = usable
     fresh = Observation(
         *(item.id, intern(item.state), labels, read_at, item.session_id),

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 import httpx
 
-from exporter.api.client import WorkAPI, decode
+from exporter.api.client import WorkAPI
+from exporter.api.decoding import decode
 from tests.support.settings import client_settings
 
 BASE_URL = "https://api.test/api/v1/cloud"

@@ -48,8 +48,6 @@ DEEP = 100_000
         (httpx.Response(200, json=[]), "(application/json): Expected `object`, got `array`"),
         (httpx.Response(200, json="queued"), "(application/json): Expected `object`, got `str`"),
         (httpx.Response(200, json={}), "(application/json): Object missing required field `id`"),
-        (httpx.Response(200, content=b'{"id": "\xff", "state": "queued"}'), "can't decode byte 0xff"),
-        (httpx.Response(200, content=b'{"id": "\\ud800", "state": "queued"}'), "surrogate pair"),
         (httpx.Response(200, content=b'{"id": "a", "state": "queued"} {}'), "JSON is malformed"),
         (httpx.Response(200, content=b'{"x": ' + b"[" * DEEP), "recursion"),
         (httpx.Response(200, content=b"[" * DEEP + b"]" * DEEP), "recursion"),
@@ -156,8 +154,8 @@ ANYTHING = st.recursive(
 )
 TIMES = st.sampled_from([None, "", "2026-07-01T08:00:00Z", "2026-07-01T16:00:00.25+08:00"])
 FIELDS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], bool]]] = {
-    "id": (st.text(), lambda value: isinstance(value, str)),
-    "state": (st.text(), lambda value: isinstance(value, str)),
+    "id": (st.text(), lambda value: isinstance(value, str) and 0 < len(value) <= 256),
+    "state": (st.text(), lambda value: isinstance(value, str) and len(value) <= 64),
     "created_at": (TIMES, lambda value: value in (None, "") or str(value).startswith("2026")),
     "stopped_at": (TIMES, lambda value: value in (None, "") or str(value).startswith("2026")),
     "metadata": (
@@ -176,17 +174,24 @@ def bodies(draw: st.DrawFn) -> dict[str, Any]:
     return {name: draw(FIELDS[name][0] | ANYTHING) for name in names}
 
 
+def usable(body: dict[str, Any], name: str) -> bool:
+    return name in body and FIELDS[name][1](body[name])
+
+
 @settings(max_examples=300 * FACTOR)
 @given(bodies())
-def test_any_item_is_read_as_it_is_or_an_invalid_answer(body: dict[str, Any]) -> None:
-    good = {"id", "state"} <= body.keys() and all(FIELDS[name][1](value) for name, value in body.items())
+def test_an_item_has_all_of_its_fields_that_can_be_read(body: dict[str, Any]) -> None:
     found = outcome(body, WorkItem)
-    assert isinstance(found, WorkItem) is good
+    assert isinstance(found, WorkItem) is usable(body, "id")
     if isinstance(found, WorkItem):
-        assert (found.id, found.state) == (body["id"], body["state"])
-        assert (found.created_at is None) == (body.get("created_at") in (None, ""))
-        assert (found.stopped_at is None) == (body.get("stopped_at") in (None, ""))
-        assert found.metadata == body.get("metadata")
+        assert found.id == body["id"]
+        assert found.state == (body["state"] if usable(body, "state") else "other")
+        for name in ("created_at", "stopped_at"):
+            assert (getattr(found, name) is None) == (body.get(name) in (None, "") or not usable(body, name))
+        assert found.metadata == (body["metadata"] if usable(body, "metadata") else None)
+        odd = [name for name in ("created_at", "stopped_at") if body.get(name) not in (None, "")]
+        lost = any(not usable(body, name) for name in odd)
+        assert found.unreadable == (lost or not usable(body, "state"))
 
 
 @given(ANYTHING, st.sampled_from(SHAPES))
@@ -195,9 +200,12 @@ def test_any_json_is_an_answer_or_an_invalid_one(body: object, shape: type[Any])
 
 
 @given(st.lists(bodies(), max_size=4), ANYTHING, ANYTHING)
-def test_any_page_is_whole_or_an_invalid_answer(items: list[dict[str, Any]], has_more: object, cursor: object) -> None:
+def test_a_page_has_every_item_with_an_id_or_is_an_invalid_answer(
+    items: list[dict[str, Any]], has_more: object, cursor: object
+) -> None:
     found = outcome(page() | {"data": items, "has_more": has_more, "next_page": cursor}, WorkPage)
     if isinstance(found, WorkPage):
-        assert [each.id for each in found.data] == [each["id"] for each in items]
+        assert [each.id for each in found.data] == [each["id"] for each in items if usable(each, "id")]
+        assert len(found.data) + found.without_id == len(items)
     else:
         assert found.reason == "invalid_response"

@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import msgspec
 import pytest
+import respx
 
 from exporter.api import errors
+from exporter.api.decoding import with_whole_characters
 from exporter.api.types import Environment, EnvironmentPage, QueueStats, WorkItem, WorkPage
-from tests.api.harness import ENVIRONMENT, TOKEN, WORK, item, page, read
+from tests.api.harness import BASE_URL, ENVIRONMENT, TOKEN, WORK, at_once, client, item, page, read
 
 OPTIONAL = sorted(set(item()) - {"id", "state"})
 
@@ -47,14 +50,96 @@ def test_a_field_of_an_item_may_be_null(field: str) -> None:
     assert (found.id, found.state) == (WORK, "active")
 
 
-@pytest.mark.parametrize("field", ["id", "state"])
-@pytest.mark.parametrize("value", ["missing", None, 7, {}])
-def test_an_item_without_an_id_or_a_state_is_an_invalid_answer(field: str, value: object) -> None:
-    body = item(**{field: value})
+@pytest.mark.parametrize("value", ["missing", None, 7, {}, "x" * 65])
+def test_an_item_without_a_usable_state_is_in_another(value: object) -> None:
+    body = item(state=value)
     if value == "missing":
-        del body[field]
-    with pytest.raises(errors.InvalidResponse, match=rf"`\$.data\[1\](\.{field})?`|`{field}` - at `\$.data\[1\]`"):
-        read(page(item(), item()) | {"data": [item(), body]}, WorkPage)
+        del body["state"]
+    found = read(page(body, item()), WorkPage).data
+    assert found == [msgspec.structs.replace(one(), state="other", unreadable=True), one()]
+
+
+@pytest.mark.parametrize("value", ["missing", None, 7, {}, "", "x" * 257, "work_\ud83d"])
+def test_an_item_without_a_usable_id_is_counted_and_hides_nothing(value: object) -> None:
+    body = item(id=value)
+    if value == "missing":
+        del body["id"]
+    found = read({"data": [body, item(), None, [], 1]}, WorkPage)
+    assert (found.data, found.without_id) == ([one()], 4)
+    with pytest.raises(errors.InvalidResponse, match=r"no item has an ID - at `\$\.data`"):
+        read({"data": [body]}, WorkPage)
+    if value != "work_\ud83d":  # whoever asked for one item by its ID compares it
+        with pytest.raises(errors.InvalidResponse):
+            read(body, WorkItem)
+
+
+@pytest.mark.parametrize("where", ["metadata", "state", "data", "secret", "extra"])
+def test_half_an_emoji_hides_nothing(where: str) -> None:
+    values: dict[str, tuple[object, object]] = {
+        "metadata": ({"job": "a\ud83d", "\udc00": "b"}, {"job": "a\ufffd", "\ufffd": "b"}),
+        "state": ("active\ud83d", "active\ufffd"),
+        "data": ({"type": "session", "id": "\udfff"}, {"type": "session", "id": "\ufffd"}),
+        "secret": ("\ud83d", ""),
+        "extra": ("\ud83d\ud83d", ""),
+    }
+    odd, replaced = values[where]
+    found = read(page(item(**{where: odd}), item()), WorkPage)
+    assert found.data == [one(**{where: replaced}), one()]
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        (rb"\ud83d", rb"\ufffd"),
+        (rb"\ud83d\ude00", rb"\ud83d\ude00"),
+        (rb"\uD83D\uDE00\uDE00", rb"\uD83D\uDE00\ufffd"),
+        (rb"\\ud83d", rb"\\ud83d"),
+        (rb"\\\ud83d", rb"\\\ufffd"),
+        (rb"\n\"\u0041", rb"\n\"\u0041"),
+        (b"\xff", "\ufffd".encode()),
+        ("\U0001f600".encode(), "\U0001f600".encode()),
+    ],
+)
+def test_only_halves_of_characters_are_replaced(text: bytes, whole: bytes) -> None:
+    assert with_whole_characters(text) == whole
+
+
+def test_a_page_of_more_records_than_anybody_asked_for_is_refused() -> None:
+    with pytest.raises(errors.InvalidResponse, match="1001 records in one page"):
+        read({"data": [item() for _ in range(1000)] + [None]}, WorkPage)
+
+
+@pytest.mark.parametrize("name", [7, [], {}, "x" * 257])
+def test_an_environment_with_an_unusable_name_has_none(name: object) -> None:
+    found = read({"data": [{"id": "env_a", "name": name, "config": {"type": "self_hosted"}}]}, EnvironmentPage)
+    assert [(each.id, each.name, each.self_hosted) for each in found.data] == [("env_a", None, True)]
+
+
+def test_half_an_emoji_in_one_name_hides_no_environment() -> None:
+    found = read({"data": [{"id": "env_a", "name": "\ud83d gpu"}, {"id": "env_b", "name": "b"}]}, EnvironmentPage)
+    assert [(each.id, each.name) for each in found.data] == [("env_a", "\ufffd gpu"), ("env_b", "b")]
+
+
+def test_an_environment_that_cannot_be_read_is_skipped_and_named() -> None:
+    odd = [{"id": "env_a", "config": "text"}, {"name": "no ID"}, 7]
+    found = read({"data": [*odd, {"id": "env_b"}], "has_more": True, "last_id": "env_b"}, EnvironmentPage)
+    assert [each.id for each in found.data] == ["env_b"]
+    assert found.skipped == ("env_a", "one without an ID", "one without an ID")
+    assert found.cursor == "env_b"
+    with pytest.raises(errors.InvalidResponse, match="no environment can be read"):
+        read({"data": odd}, EnvironmentPage)
+
+
+async def test_items_of_another_environment_are_an_invalid_answer(respx_mock: respx.MockRouter) -> None:
+    respx_mock.get(f"{BASE_URL}/environments/env_other/work").respond(json=page(item()))
+    respx_mock.get(f"{BASE_URL}/environments/env_other/work/{WORK}").respond(json=item())
+    respx_mock.get(f"{BASE_URL}/environments/{ENVIRONMENT}/work").respond(json=page(item(), item(environment_id=None)))
+    async with client() as api:
+        with pytest.raises(errors.InvalidResponse, match="list: an item of another environment"):
+            await api.list("env_other", deadline=at_once())
+        with pytest.raises(errors.InvalidResponse, match="get: an item of another environment"):
+            await api.get("env_other", WORK, deadline=at_once())
+        assert len((await api.list(ENVIRONMENT, deadline=at_once())).value.data) == 2
 
 
 def test_fields_of_a_later_api_do_no_harm() -> None:
@@ -76,9 +161,9 @@ def test_metadata_may_hold_what_it_should_not(metadata: dict[str, object] | None
     assert one(metadata=metadata).metadata == metadata
 
 
-def test_metadata_that_is_no_object_is_an_invalid_answer() -> None:
-    with pytest.raises(errors.InvalidResponse, match=r"`\$.metadata`"):
-        one(metadata=["job"])
+@pytest.mark.parametrize("metadata", [["job"], "job", 7])
+def test_metadata_that_is_no_object_is_none_and_the_item_readable(metadata: object) -> None:
+    assert one(metadata=metadata) == one(metadata=None)
 
 
 @pytest.mark.parametrize(
@@ -119,9 +204,9 @@ def test_a_page_may_be_empty() -> None:
     assert pages(page()).data == []
 
 
-@pytest.mark.parametrize("data", [None, {}, "", [None], [[]], [1]])
+@pytest.mark.parametrize("data", [None, {}, "", [None], [[]], [1], 7])
 def test_a_page_without_a_list_of_items_is_an_invalid_answer(data: object) -> None:
-    with pytest.raises(errors.InvalidResponse, match=r"`\$\.data"):
+    with pytest.raises(errors.InvalidResponse, match=r"`\$\.data`"):
         pages({"data": data, "has_more": False})
 
 

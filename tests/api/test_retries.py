@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from exporter.api import errors
 from exporter.api.client import WorkAPI
-from exporter.api.retry import ATTEMPTS, retry_after
+from exporter.api.retry import ATTEMPTS, MAX_RETRY_AFTER, retry_after
 from exporter.simulator import DEFAULT_TOKEN, Reset, Simulation, SimulatorServer, Status, Truncate
 from exporter.simulator.faults import AnyFault
 from tests.api.harness import BASE_URL, ENVIRONMENT, GivenToken, client, within
@@ -104,7 +104,7 @@ def status(code: int, retry_after: str | None = None, **headers: str) -> httpx.R
         (httpx.PoolTimeout("late"), "timeout"),
     ],
 )
-def test_a_passing_failure_is_tried_again_and_counted_by_its_reason(failure: Answer, reason: str) -> None:
+def test_a_transient_error_is_tried_again_and_counted_by_its_reason(failure: Answer, reason: str) -> None:
     called = call([failure])
     assert called.depth == 3
     assert len(called.at) == 2
@@ -206,10 +206,61 @@ def test_while_one_call_waits_another_has_its_slot() -> None:
         return order
 
     with respx.mock:
-        throttled = [status(429, "60"), GOOD]
-        respx.get(f"{BASE_URL}/environments/env_throttled/work/stats").mock(side_effect=throttled)
+        failing = [status(503, "60"), GOOD]
+        respx.get(f"{BASE_URL}/environments/env_throttled/work/stats").mock(side_effect=failing)
         respx.get(f"{BASE_URL}/environments/env_well/work/stats").mock(return_value=GOOD)
         assert play(both()) == ["env_well", "env_throttled"]
+
+
+def after(first: httpx.Response, asked: str, *, at: float, patience: float) -> tuple[object, int, float]:
+    """Ask env_a, answered like this; later ask an environment again: outcome, requests it took, seconds it took."""
+
+    async def ask() -> tuple[object, int, float]:
+        async with client(now=lambda: NOW) as api:
+            with pytest.raises(errors.APIError):
+                await api.stats("env_a", deadline=time.monotonic())
+            await asyncio.sleep(at)
+            before, begun = api.counts.total, time.monotonic()
+            try:
+                outcome: object = (await api.stats(asked, deadline=within(patience))).value.depth
+            except errors.APIError as error:
+                outcome = f"{error.reason}: {error}"
+            return outcome, api.counts.total - before, round(time.monotonic() - begun, 6)
+
+    answers = iter([first])
+    with respx.mock:
+        respx.get(url__startswith=BASE_URL).mock(side_effect=lambda _: next(answers, GOOD))
+        return play(ask())
+
+
+@pytest.mark.parametrize("asked", ["env_a", "env_b"])
+def test_while_the_account_is_to_wait_nothing_is_sent(asked: str) -> None:
+    """Between scrapes, too: told to wait 120 s, the exporter sent two requests each."""
+    words = "the API asked to wait, for 105 s more: nothing was sent"
+    outcome, requests, took = after(status(429, "120"), asked, at=15, patience=10)
+    assert (outcome, requests, took) == (f"rate_limited: stats: {words}", 0, 0)
+
+
+def test_a_call_with_time_enough_waits_until_it_may() -> None:
+    outcome, requests, took = after(status(429, "120"), "env_b", at=100, patience=60)
+    assert (outcome, requests, took) == (3, 1, 20.0)
+
+
+def test_what_the_api_asks_of_one_environment_is_nothing_to_its_neighbours() -> None:
+    assert after(status(503, "120"), "env_b", at=1, patience=10) == (3, 1, 0)
+    outcome, requests, _ = after(status(503, "120"), "env_a", at=1, patience=10)
+    assert (outcome, requests) == ("server: stats: the API asked to wait, for 119 s more: nothing was sent", 0)
+
+
+@pytest.mark.parametrize("asked", ["1000000000", "9" * 4000, "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_an_absurd_wait_is_capped(asked: str) -> None:
+    outcome, requests, took = after(status(429, asked), "env_a", at=MAX_RETRY_AFTER - 5, patience=10)
+    assert (outcome, requests, took) == (3, 1, 5.0)
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404])
+def test_a_final_failure_asks_for_no_wait(code: int) -> None:
+    assert after(status(code, "120"), "env_a", at=1, patience=10) == (3, 1, 0)
 
 
 @given(st.one_of(st.text(), st.from_regex(r"\A[0-9A-Za-z ,:+-]{0,40}\Z"), st.datetimes().map(lambda d: d.ctime())))

@@ -3,6 +3,7 @@
 import calendar
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -117,6 +118,21 @@ def test_unset_times_of_the_statistics_are_none() -> None:
         ["2026-07-01T08:00:00Z"],
     ],
 )
-def test_what_is_no_time_is_an_invalid_answer(text: object) -> None:
-    with pytest.raises(errors.InvalidResponse, match=r"get: HTTP 200 with an unusable answer .* - at `\$.created_at`"):
-        read(item(created_at=text), WorkItem)
+def test_what_is_no_time_makes_the_item_unreadable_and_hides_nothing_else(text: object) -> None:
+    found = read(item(created_at=text), WorkItem)
+    assert (found.created_at, found.unreadable) == (None, True)
+    assert msgspec.structs.replace(found, created_at=read(item(), WorkItem).created_at, unreadable=False) == read(
+        item(), WorkItem
+    )
+
+
+@pytest.mark.parametrize("tail", ["Z", ".5Z", "+00:00", ".25+08:00"])
+def test_a_leap_second_is_the_second_before(tail: str) -> None:
+    found = read(item(created_at=f"2026-12-31T23:59:60{tail}"), WorkItem)
+    assert found == read(item(created_at=f"2026-12-31T23:59:59{tail}"), WorkItem)
+    assert not found.unreadable
+
+
+def test_statistics_with_a_time_that_is_none_are_an_invalid_answer() -> None:
+    with pytest.raises(errors.InvalidResponse, match=r"`\$.oldest_queued_at`"):
+        read({"oldest_queued_at": "yesterday"}, QueueStats)
