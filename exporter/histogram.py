@@ -1,6 +1,7 @@
 """Histograms with fixed buckets and a recent example of each bucket."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 SECONDS_TO_A_WEEK = (
@@ -57,6 +58,17 @@ class Histogram:
         self.sum += value
         if example is not None:
             self.examples[index] = example
+
+    def observe_all(self, values: Iterable[float]) -> None:
+        """Count many observations, each without an example."""
+        ordered = sorted(values)
+        before = 0
+        for index, bound in enumerate(self.bounds):
+            upto = bisect_right(ordered, bound, before)
+            self.counts[index] += upto - before
+            before = upto
+        self.counts[-1] += len(ordered) - before
+        self.sum += sum(ordered)
 
     @property
     def count(self) -> int:

@@ -5,7 +5,7 @@ Only its own methods change it, each by one complete reading or by none. It know
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from exporter.tracking.history import History
@@ -18,6 +18,9 @@ OVERLAP = 10
 """IDs at the end of the list that are known one by one. Each reading of the tail begins before them: that shows that
 the cursor was understood, and finds items whose ID became visible after a later one's."""
 
+
+STEP = 500
+"""Items that are applied in one go, which takes a millisecond or two."""
 
 LATE = 300.0
 """Seconds by which an item may become visible after its creation and still count as an event of the watch."""
@@ -174,7 +177,17 @@ class Ledger:
     # -- what was read ------------------------------------------------------------------------------------------------
 
     def refresh(self, readings: Iterable[Reading], single: Iterable[Sighting], gone: Iterable[str]) -> None:
-        """Apply everything one refresh has read.
+        """Apply everything one refresh has read, at once; the arguments are those of :meth:`refreshing`."""
+        for _ in self.refreshing(readings, single, gone):
+            pass
+
+    def refreshing(
+        self, readings: Iterable[Reading], single: Iterable[Sighting], gone: Iterable[str]
+    ) -> Iterator[None]:
+        """Apply everything one refresh has read, step by step, so that others can work in between.
+
+        Between two steps, and if the last ones are never made, what is known is true: of each item what was read of it
+        or what was known before. It is not what is true at one moment, and so is not summed up then.
 
         Args:
             readings: Stretches of the list; the one that ends with the list brings the new items.
@@ -188,8 +201,10 @@ class Ledger:
         vanished = (gone & self.live.keys()) - seen.keys()
         for work_id in vanished:
             self._vanish(work_id)
-        for work_id in sorted(seen):
+        for number, work_id in enumerate(sorted(seen), 1):
             self._see(seen[work_id])
+            if not number % STEP:
+                yield
         if ends:
             end = max(ends, key=lambda reading: reading.ids[-1] if reading.ids else "")
             # What came since that page was read, another one may show already: it is known from now on, too.

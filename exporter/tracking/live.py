@@ -56,6 +56,11 @@ class LiveItems(MutableMapping[str, LiveItem]):
     def __len__(self) -> int:
         return len(self._items)
 
+    def slices(self, size: int) -> Iterator[list[LiveItem]]:
+        """Give all items in order, so many at a time; nothing may change them meanwhile."""
+        for start in range(0, len(self._order), size):
+            yield [self._items[work_id] for work_id in self._order[start : start + size]]
+
     def between(self, after: str | None, through: str | None) -> list[str]:
         """The IDs after one and up to another; None is the start and the end of the list."""
         first = 0 if after is None else bisect_right(self._order, after)

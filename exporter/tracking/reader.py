@@ -26,6 +26,9 @@ ANCHORS = 7
 """Ends of segments from which the tail is looked for: each twice as far back as the one before, the last 64 pages."""
 
 
+AT_ONCE = 10
+"""Pages that are compared with the ledger in one go."""
+
 MAX_TAILS = 50
 """Readings of new items after which a refresh fails; the next one goes on there."""
 
@@ -112,9 +115,17 @@ class Reader:
         """
         readings, alone = self._readings, self._alone
         self._readings, self._alone = [], Lookup()
-        shown = {work_id for reading in readings for work_id in reading.ids}
-        left_out = {work_id for reading in readings for work_id in self._ledger.expected(reading).difference(shown)}
-        unread = left_out.union(self._ledger.live.keys() & set(due)).difference(shown, alone.found, alone.gone)
+        shown: set[str] = set()
+        left_out: set[str] = set()
+        for number, reading in enumerate(readings, 1):
+            shown.update(reading.ids)
+            left_out |= self._ledger.expected(reading).difference(reading.ids)
+            if not number % AT_ONCE:
+                await asyncio.sleep(0)
+        # What one page leaves out and another shows has not vanished.
+        left_out -= shown
+        unread = left_out.union(due).difference(shown, alone.found, alone.gone)
+        unread = {work_id for work_id in unread if work_id in left_out or work_id in self._ledger.live}
         later = await self._ask(alone, sorted(unread), left_out)
         if alone.gone:
             await self._source.list(None)  # an environment that has gone knows none of its items either
@@ -128,7 +139,8 @@ class Reader:
             raise InvalidResponse(message, endpoint="list")
         if self._emptied:
             self._ledger.doubt()
-        self._ledger.refresh(readings, single, alone.gone)
+        for _ in self._ledger.refreshing(readings, single, alone.gone):
+            await asyncio.sleep(0)
         self._ledger.unlist(left_out & alone.found.keys())
 
     async def _ask(self, alone: Lookup, work_ids: list[str], left_out: Collection[str]) -> int:

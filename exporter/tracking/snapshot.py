@@ -1,12 +1,14 @@
 """What was true of an environment when it was last read: immutable, and all that metrics are made of."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.api.types import QueueStats, unix
 from exporter.histogram import Histogram
 from exporter.tracking.ledger import Ledger
+from exporter.tracking.live import LiveItem
 from exporter.tracking.observation import QUEUED, STATES, STOPPED, Labels, plausible
 
 MAX_UNKNOWN_STATES = 5
@@ -14,6 +16,9 @@ MAX_UNKNOWN_STATES = 5
 
 MOVING_SECONDS = 5.0
 """How long ago an item may have come or been acknowledged for the statistics to have another count."""
+
+SLICE = 2000
+"""Live items that are summed up in one go, which takes some milliseconds."""
 
 OTHER = "other"
 
@@ -99,44 +104,84 @@ def stats_of(stats: QueueStats, read_at: float) -> Stats:
     return Stats(stats.depth, stats.pending, stats.workers_polling, oldest, age)
 
 
+class Tally:
+    """Sums up live items, as many at a time as the caller likes.
+
+    Args:
+        ledger: What has stopped is taken from it at the end.
+        keys: The number of configured labels.
+    """
+
+    def __init__(self, ledger: Ledger, keys: int) -> None:
+        self._ledger = ledger
+        self._no_labels = ("",) * keys
+        self._counts: Counter[tuple[str, Labels]] = Counter()
+        self._oldest_age = dict.fromkeys(STATES[:4], 0.0)
+        self._queue_age, self._heartbeat_lag = Histogram(), Histogram()
+        self._max_lag = 0.0
+        self._oldest_heartbeat: float | None = None
+        self._oldest_queued: float | None = None
+        self._moving = self._unreadable = 0
+
+    def add(self, items: Sequence[LiveItem]) -> None:
+        """Add some live items."""
+        ages, lags = [], []
+        for live in items:
+            item = live.seen
+            self._counts[item.state, item.labels] += 1
+            self._unreadable += item.unreadable
+            since = item.state_since
+            if since is not None and item.read_at - since > self._oldest_age[item.state]:
+                self._oldest_age[item.state] = item.read_at - since
+            moved = item.created if item.state == QUEUED else item.acknowledged
+            self._moving += moved is not None and moved >= item.read_at - MOVING_SECONDS
+            if item.state == QUEUED and item.created is not None:
+                ages.append(max(0.0, item.read_at - item.created))
+                self._oldest_queued = _earlier(self._oldest_queued, item.created)
+            beating = item.beating_since
+            if beating is not None:
+                lags.append(max(0.0, item.read_at - beating))
+                self._oldest_heartbeat = _earlier(self._oldest_heartbeat, beating)
+        self._queue_age.observe_all(ages)
+        self._heartbeat_lag.observe_all(lags)
+        self._max_lag = max([self._max_lag, *lags])
+
+    def queue(self) -> Queue:
+        """Return everything measured of what was added, and of what has stopped."""
+        counts = Counter(self._counts)
+        for labels, count in self._ledger.history.stopped.items():
+            counts[STOPPED, labels] += count
+        return Queue(
+            counts=_zero_filled(_bounded(counts), self._no_labels),
+            oldest_age=self._oldest_age,
+            oldest_queued_at=self._oldest_queued,
+            queue_age=self._queue_age,
+            max_heartbeat_lag=self._max_lag,
+            oldest_heartbeat_at=self._oldest_heartbeat,
+            heartbeat_lag=self._heartbeat_lag,
+            moving=self._moving,
+            unreadable=self._unreadable + self._ledger.history.unreadable,
+        )
+
+
 def queue_of(ledger: Ledger, keys: int) -> Queue:
-    """Everything measured of the items in a ledger; ``keys`` is the number of configured labels."""
-    counts: Counter[tuple[str, Labels]] = Counter()
-    oldest_age = dict.fromkeys(STATES[:4], 0.0)
-    queue_age, heartbeat_lag = Histogram(), Histogram()
-    max_lag, oldest_heartbeat, oldest_queued = 0.0, None, None
-    moving, unreadable = 0, ledger.history.unreadable
-    for live in ledger.live.values():
-        item = live.seen
-        counts[item.state, item.labels] += 1
-        since = item.state_since
-        if since is not None:
-            oldest_age[item.state] = max(oldest_age[item.state], item.read_at - since)
-        if item.state == QUEUED and item.created is not None:
-            queue_age.observe(max(0.0, item.read_at - item.created))
-            oldest_queued = item.created if oldest_queued is None else min(oldest_queued, item.created)
-        unreadable += item.unreadable
-        moved = item.created if item.state == QUEUED else item.acknowledged
-        moving += moved is not None and moved >= item.read_at - MOVING_SECONDS
-        beating = item.beating_since
-        if beating is not None:
-            lag = max(0.0, item.read_at - beating)
-            heartbeat_lag.observe(lag)
-            max_lag = max(max_lag, lag)
-            oldest_heartbeat = beating if oldest_heartbeat is None else min(oldest_heartbeat, beating)
-    for labels, count in ledger.history.stopped.items():
-        counts[STOPPED, labels] += count
-    return Queue(
-        counts=_zero_filled(_bounded(counts), ("",) * keys),
-        oldest_age=oldest_age,
-        oldest_queued_at=oldest_queued,
-        queue_age=queue_age,
-        max_heartbeat_lag=max_lag,
-        oldest_heartbeat_at=oldest_heartbeat,
-        heartbeat_lag=heartbeat_lag,
-        moving=moving,
-        unreadable=unreadable,
-    )
+    """Return everything measured of the items in a ledger at once; ``keys`` is the number of configured labels."""
+    tally = Tally(ledger, keys)
+    tally.add(ledger.targets())
+    return tally.queue()
+
+
+async def queue_in_slices(ledger: Ledger, keys: int) -> Queue:
+    """Return the same, and let others work in between; nothing may change the ledger meanwhile."""
+    tally = Tally(ledger, keys)
+    for items in ledger.live.slices(SLICE):
+        tally.add(items)
+        await asyncio.sleep(0)
+    return tally.queue()
+
+
+def _earlier(known: float | None, other: float) -> float:
+    return other if known is None else min(known, other)
 
 
 def _bounded(counts: Mapping[tuple[str, Labels], int]) -> Counter[tuple[str, Labels]]:

@@ -19,7 +19,7 @@ from exporter.tracking.reader import Reader, TailLostError
 from exporter.tracking.record import EnvironmentRecord, outdated, record, restore_ledger, restore_lifecycle
 from exporter.tracking.resync import Resync
 from exporter.tracking.settings import TrackingSettings
-from exporter.tracking.snapshot import Queue, Snapshot, Stats, queue_of, stats_of
+from exporter.tracking.snapshot import Queue, Snapshot, Stats, queue_in_slices, stats_of
 from exporter.tracking.source import Source
 from exporter.tracking.spans import monotonic
 from exporter.tracking.tasks import StalledError, unless_stalled
@@ -285,8 +285,7 @@ class Tracker:
             self.resync.start()
         async with self.resync.reading:
             await self._read_changes(source, stats)
-            await asyncio.sleep(0)  # with a large backlog reading it in took a while, and so will summing it up
-            return queue_of(self.ledger, len(self._settings.metadata_keys))
+            return await queue_in_slices(self.ledger, len(self._settings.metadata_keys))
 
     async def _read_changes(self, source: Source, stats: asyncio.Task[Stats | None]) -> None:
         """Read what can have changed; where that is not enough, begin to read the whole list."""

@@ -63,8 +63,9 @@ def renamed(_: httpx.Request, page: Page) -> Page:
 def from_the_start(watched: Watched) -> Callable[[httpx.Request, Page], Page]:
     """Answer with the first page whatever the cursor."""
 
+    first = [{"id": item.id, "state": item.state} for item in watched.truth().items[:100]]
+
     def change(_: httpx.Request, page: Page) -> Page:
-        first = watched.truth().items[:100]
-        return page | {"data": [{"id": item.id, "state": item.state} for item in first], "has_more": True}
+        return page | {"data": first, "has_more": True}
 
     return change
