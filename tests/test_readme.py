@@ -202,7 +202,7 @@ def test_commands_named_in_documents_exist(path: Path) -> None:
 
 
 def _flags(line: str) -> list[str]:
-    command = re.search(r"(?<!-u )qoder-work-exporter([^|`]*)", line)
+    command = re.search(r"(?<!-u )qoder-work-exporter(?![\w/.-])([^|`]*)", line)
     return re.findall(r"--[a-z][a-z.-]*[a-z]", command[1]) if command else []
 
 
