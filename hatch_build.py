@@ -16,12 +16,15 @@ class RevisionHook(BuildHookInterface):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Write the record to a file of its own and add that, so that a build leaves the checkout as it is."""
-        if version == "editable" or (Path(self.root) / RECORD).exists():
+        if version == "editable":
             return
-        self.scratch = tempfile.TemporaryDirectory()
-        record = Path(self.scratch.name) / "revision.txt"
-        record.write_text(f"{self._revision()}\n", encoding="utf-8")
-        build_data["force_include"][str(record)] = RECORD
+        recorded = Path(self.root) / RECORD
+        if not recorded.exists():
+            self.scratch = tempfile.TemporaryDirectory()
+            recorded = Path(self.scratch.name) / "revision.txt"
+            recorded.write_text(f"{self._revision()}\n", encoding="utf-8")
+            recorded.chmod(0o644)
+        build_data["force_include"][str(recorded)] = RECORD
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove what was written."""
