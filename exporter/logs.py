@@ -3,10 +3,14 @@
 import logging
 import re
 import sys
+import time
+from collections.abc import Callable
 from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from exporter.repeats import Repeats
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 """The levels by the names that users give and that lines show."""
@@ -15,17 +19,30 @@ FORMATS = ("logfmt", "json")
 
 _FIRST_KEYS = ["ts", "level", "msg"]
 _LEVEL_NAMES = {"warning": "warn", "critical": "error", "exception": "error"}
-_TOKEN = re.compile(r"(?<![\w-])pt-[\w-]+|(?i:\bbearer\s+)\S+|\beyJ[\w-]+\.[\w.-]+")
+_TOKEN = re.compile(
+    r"""
+    (?<![\w-]) pt-(?![A-Za-z]{2}\b)[\w-]+         # a personal access token, not the language of Portugal or Brazil
+    | (?i:\bbearer\s+) (?=\S*[\d._~+/-]\S) \S+   # what follows Bearer, unless it is a plain word
+    | \beyJ[\w-]+\.[\w.-]+                        # a service account's token
+    """,
+    re.VERBOSE,
+)
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) != "\n"}
 
 
-def configure(level: str = "info", format_: str = "logfmt", stream: TextIO | None = None) -> None:
+def configure(
+    level: str = "info",
+    format_: str = "logfmt",
+    stream: TextIO | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
     """Send every log line of the process to one stream; call it again to change the settings.
 
     Args:
         level: The least level shown, of `LEVELS`. Requests served and the libraries' own events are shown at debug.
         format_: One of `FORMATS`.
         stream: Where to; standard error if None.
+        clock: Seconds on a clock that never goes back, by which repeated warnings are held back.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -48,6 +65,7 @@ def configure(level: str = "info", format_: str = "logfmt", stream: TextIO | Non
             foreign_pre_chain=shared,
         )
     )
+    handler.addFilter(Repeats(clock))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(LEVELS[level])

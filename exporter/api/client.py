@@ -103,6 +103,7 @@ class WorkAPI:
         self.counts = RequestCounts()
         self.clock = APIClock(now)
         self._now = now
+        self._host = httpx.URL(settings.base_url).netloc.decode()
         self.restarts = 0
         self._shares = Shares(settings.max_concurrency, settings.background_concurrency, settings.requests_per_second)
         self._holds = Holds()
@@ -251,13 +252,13 @@ class WorkAPI:
                 response = await http.get(url, params=request.query, headers=headers)
             code = str(response.status_code)
         except (TimeoutError, httpx.TimeoutException):
-            message = f"no complete answer within {self.settings.request_timeout:g} s"
+            message = f"no complete answer within {self.settings.request_timeout:g} s ({self._host})"
             raise errors.TimedOut(message, endpoint=endpoint) from None
         except UnacceptableError as error:
             raise errors.InvalidResponse(f"the answer is refused: {error}", endpoint=endpoint) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
             message = words.quote(str(error)) or type(error).__name__
-            raise errors.NetworkError(message, endpoint=endpoint) from None
+            raise errors.NetworkError(f"{message} ({self._host})", endpoint=endpoint) from None
         finally:
             self.counts.answered(endpoint, code, time.monotonic() - start)
         self.clock.heard(response.headers.get("date"), sent_at, self._now())

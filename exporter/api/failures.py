@@ -11,6 +11,10 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises where the bytes are not what they should be; the last one for brackets without end."""
 
 
+BASE_PATH = "/api/v1/cloud"
+"""How every address of the API ends."""
+
+
 class _ErrorBody(msgspec.Struct, frozen=True):
     type: str | None = None
     message: str | None = None
@@ -46,6 +50,8 @@ def failure_of(endpoint: Endpoint, response: httpx.Response, read_at: float) -> 
         message += f": {words.error_type(envelope.error.type)}"
     if envelope.error is not None and envelope.error.message:
         message += f": {words.prose(envelope.error.message)}"
+    if status == httpx.codes.NOT_FOUND and BASE_PATH not in response.request.url.path:
+        message += f" (base_url does not end in {BASE_PATH})"
     request_id = _request_id(response, envelope)
     if request_id is not None:
         message += f" (request {request_id})"

@@ -6,7 +6,7 @@ what it had. There is never more than one per environment.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import structlog
@@ -38,7 +38,7 @@ class Resync:
     """The whole readings of one environment.
 
     Args:
-        environment_id: The environment.
+        named: What log lines call the environment.
         api: The account's client.
         source: Makes the list as it is read in the background.
         ledger: What the readings change.
@@ -54,7 +54,7 @@ class Resync:
 
     def __init__(
         self,
-        environment_id: str,
+        named: Callable[[], Mapping[str, str]],
         api: WorkAPI,
         source: Callable[[], Source],
         ledger: Ledger,
@@ -66,7 +66,7 @@ class Resync:
     ) -> None:
         self.reading = asyncio.Lock()
         self.progress: str | None = None
-        self._environment_id = environment_id
+        self._named = named
         self._api = api
         self._new_source = source
         self._patience = patience
@@ -138,11 +138,11 @@ class Resync:
         if error is None:
             self._ended(task.result())
         elif isinstance(error, APIError):
-            log.warning("reading the whole list stopped", environment=self._environment_id, error=str(error))
+            log.warning("reading the whole list stopped", **self._named(), error=str(error))
         else:
             log.error(
                 "reading the whole list stopped: this is a defect of the exporter",
-                environment=self._environment_id,
+                **self._named(),
                 exc_info=error,
             )
 
@@ -160,12 +160,12 @@ class Resync:
         ledger = self._ledger
         first = not ledger.complete
         await self._find_origin(source)
-        log.debug("reading the whole list", environment=self._environment_id, first=first, after=ledger.traversed)
+        log.debug("reading the whole list", **self._named(), first=first, after=ledger.traversed)
         await self._read_pages(source, first=first)
         self._finished = monotonic()
         log.info(
             "read the whole list",
-            environment=self._environment_id,
+            **self._named(),
             requests=source.requests,
             items=ledger.history.size,
             live=len(ledger.live),
@@ -176,7 +176,7 @@ class Resync:
         """Count segments anew until as much is found as is hidden; where that is not enough, read the whole list."""
         ledger = self._ledger
         found = ledger.found
-        log.warning("searching for queued items that are not counted", environment=self._environment_id, items=hidden)
+        log.warning("searching for queued items that are not counted", **self._named(), items=hidden)
         reader = Reader(source, ledger, self._labeller, self._queued(source))
         for end in suspects(ledger.history.segments, oldest):
             try:
@@ -244,7 +244,7 @@ class Resync:
             if ledger.since is None:
                 raise InvalidResponse("the list cannot be read on from its start", endpoint="list")
             await self._look_back(source, ledger.since)
-        log.warning("the list no longer has what it had; starting over", environment=self._environment_id)
+        log.warning("the list no longer has what it had; starting over", **self._named())
         ledger.start_over()
 
     # -- where the watched part of the list begins --------------------------------------------------------------------
@@ -263,7 +263,7 @@ class Resync:
                 self._ledger.begin_after(None, None, since)
             else:
                 self._ledger.begin_after(origin.id, origin.before, since)
-        log.info("ignoring older work", environment=self._environment_id, before=since, after=self._ledger.origin)
+        log.info("ignoring older work", **self._named(), before=since, after=self._ledger.origin)
 
     # -- what is said of it -------------------------------------------------------------------------------------------
 
@@ -272,4 +272,4 @@ class Resync:
         self.progress = f"{source.requests} requests made, {self._ledger.size} items read"
         if monotonic() - self._reported >= PROGRESS_INTERVAL:
             self._reported = monotonic()
-            log.info("reading the whole list", environment=self._environment_id, progress=self.progress)
+            log.info("reading the whole list", **self._named(), progress=self.progress)

@@ -96,8 +96,7 @@ class Roster:
             log.warning(
                 "environment has left the account",
                 account=identity.account,
-                environment=identity.id,
-                name=identity.name,
+                **identity.fields,
             )
             account.gone[identity.id] = GoneEnvironment(identity.id, identity.name, self._now())
             account.watched -= 1
@@ -121,9 +120,9 @@ class Roster:
         tracker = self._trackers.get(key)
         if tracker is None and key in self._parked:
             _, tracker = self._parked.pop(key)
-            log.info("watching again", account=identity.account, environment=identity.id, name=name)
+            log.info("watching again", account=identity.account, **identity.fields)
         if tracker is None:
-            log.info("watching", account=identity.account, environment=identity.id, name=name)
+            log.info("watching", account=identity.account, **identity.fields)
             record = self._known(account.settings.client.base_url, identity.id)
             return Tracker(identity, account.api, tracking, page_interval=page_interval, record=record, now=self._now)
         tracker.environment = identity
@@ -134,7 +133,7 @@ class Roster:
         """Stop watching what is not wanted any more."""
         for key in self._trackers.keys() - wanted.keys():
             identity = self._trackers[key].environment
-            log.info("no longer watched", account=identity.account, environment=identity.id, name=identity.name)
+            log.info("no longer watched", account=identity.account, **identity.fields)
             self._park(key)
 
     def _park(self, key: Key) -> None:
@@ -154,8 +153,8 @@ class Roster:
             log.warning(
                 "two accounts see one environment; the first of them, as configured, reads it",
                 account=name,
-                environment=conflict.id,
-                name=conflict.name,
+                environment=conflict.name,
+                environment_id=conflict.id,
                 read_by=conflict.owner,
             )
         self._conflicts = conflicts

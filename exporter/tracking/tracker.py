@@ -163,7 +163,7 @@ class Tracker:
         why = outdated(known, settings)
         if why is not None:
             self.ledger = Ledger(lifecycle=restore_lifecycle(known.lifecycle))
-            log.info("the whole list is read again", environment=self.environment.id, why=why)
+            log.info("the whole list is read again", **self.environment.fields, why=why)
             return None
         self.ledger = restore_ledger(known)
         self.labeller = Labeller(settings.metadata_keys, settings.max_label_values, known.label_values)
@@ -184,7 +184,7 @@ class Tracker:
         why = outdated(self.record(), settings)
         self._api, self._settings, self._page_interval = api, settings, page_interval
         if why is not None:
-            log.info("the whole list is read again", environment=self.environment.id, why=why)
+            log.info("the whole list is read again", **self.environment.fields, why=why)
             self.ledger = Ledger(lifecycle=self.ledger.lifecycle, corrections=self.ledger.corrections)
             self.labeller = Labeller(settings.metadata_keys, settings.max_label_values)
             self.traversed_at = None
@@ -194,7 +194,7 @@ class Tracker:
 
     def _new_resync(self) -> Resync:
         resync = Resync(
-            *(self.environment.id, self._api, self._source, self.ledger, self.labeller),
+            *(lambda: self.environment.fields, self._api, self._source, self.ledger, self.labeller),
             settings=self._settings,
             patience=self.patience,
             ended=self._resync_ended,
@@ -222,17 +222,19 @@ class Tracker:
             await unless_stalled(self._read(source), lambda: source.moved, self.patience)
         except StalledError:
             reason, self._error = TimedOut.reason, f"nothing came back from the API for {self.patience:g} s"
-            log.warning("refresh failed", environment=self.environment.id, reason=reason, error=self._error)
+            log.warning("refresh failed", **self.environment.fields, reason=reason, error=self._error)
         except APIError as error:
             failed = error
             reason, self._error = error.reason, str(error)
-            log.warning("refresh failed", environment=self.environment.id, reason=reason, error=self._error)
+            log.warning("refresh failed", **self.environment.fields, reason=reason, error=self._error)
         except Exception as error:
             failed = error
             reason, self._error = INTERNAL, f"{type(error).__name__}: {error}"
-            log.exception("refresh failed: this is a defect of the exporter", environment=self.environment.id)
+            log.exception("refresh failed: this is a defect of the exporter", **self.environment.fields)
         else:
             self._error = None
+            if self._outcomes.failed:
+                log.info("refreshes succeed again", **self.environment.fields, failed=self._outcomes.failed)
         finally:
             self._ended = monotonic()
             self._duration, self._requests = self._ended - start, source.requests
@@ -268,9 +270,9 @@ class Tracker:
         lasting = self._witness.lasting
         if lasting is not None and before is None:
             what = "the API's statistics contradict the counts"
-            log.warning(what, environment=self.environment.id, more=lasting.more, older_than_known=lasting.oldest)
+            log.warning(what, **self.environment.fields, more=lasting.more, older_than_known=lasting.oldest)
         elif lasting is None and before is not None:
-            log.info("the API's statistics agree with the counts again", environment=self.environment.id)
+            log.info("the API's statistics agree with the counts again", **self.environment.fields)
         if lasting is not None and self._witness.wants_search(monotonic()):
             self.resync.search(lasting.hidden, lasting.oldest)
 
@@ -340,7 +342,7 @@ class Tracker:
         fresh = self.ledger.corrections - self._corrected
         self._corrected = self.ledger.corrections
         if fresh > 0:
-            log.warning("counts were wrong and have been corrected", environment=self.environment.id, corrections=fresh)
+            log.warning("counts were wrong and have been corrected", **self.environment.fields, corrections=fresh)
         return fresh
 
     def _source(self, deadline: float | None = None) -> Source:

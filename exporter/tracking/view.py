@@ -17,6 +17,11 @@ class EnvironmentIdentity:
     name: str
     account: str
 
+    @property
+    def fields(self) -> dict[str, str]:
+        """What log lines call it: by its name, as people do, and by its ID."""
+        return {"environment": self.name, "environment_id": self.id}
+
 
 @dataclass(frozen=True, slots=True)
 class GoneEnvironment:

@@ -69,6 +69,16 @@ async def test_the_status_names_the_error(
     assert str(failure) == f"stats: HTTP {status}"
 
 
+@pytest.mark.parametrize(
+    ("base_url", "hint"),
+    [("http://api.test/api/v1/cloud", ""), ("http://api.test", " (base_url does not end in /api/v1/cloud)")],
+)
+async def test_a_404_hints_at_an_incomplete_base_url(respx_mock: respx.MockRouter, base_url: str, hint: str) -> None:
+    respx_mock.get(f"{base_url}/environments/{ENVIRONMENT}/work/stats").mock(return_value=httpx.Response(404))
+    async with client(base_url) as api:
+        assert str(await failed(api)) == f"stats: HTTP 404{hint}"
+
+
 async def test_the_status_wins_over_what_the_body_says(respx_mock: respx.MockRouter) -> None:
     failure = await failure_of(respx_mock, httpx.Response(404, json=envelope("authentication_error", "401")))
     assert type(failure) is errors.NotFound
@@ -262,7 +272,7 @@ async def test_a_closed_port_is_the_networks_fault() -> None:
         failure = await failed(api)
     assert type(failure) is errors.NetworkError
     assert (failure.reason, failure.status) == ("network", None)
-    assert str(failure) == "stats: cannot connect: Connection refused"
+    assert str(failure) == f"stats: cannot connect: Connection refused ({httpx.URL(base_url).netloc.decode()})"
 
 
 async def test_the_real_refusals_have_their_names() -> None:

@@ -148,7 +148,7 @@ async def test_the_timeout_bounds_the_whole_answer(server: Conversation) -> None
     async with conversing(server) as base_url, client(base_url, request_timeout=0.2) as api, asyncio.timeout(60):
         with pytest.raises(errors.TimedOut) as failure:
             await api.stats(ENVIRONMENT, deadline=at_once())
-    assert str(failure.value) == "stats: no complete answer within 0.2 s"
+    assert str(failure.value) == f"stats: no complete answer within 0.2 s ({httpx.URL(base_url).netloc.decode()})"
     assert (failure.value.reason, failure.value.status) == ("timeout", None)
     assert api.counts.requests == {("stats", "error"): 1}
     assert api.counts.durations["stats"].count == 1

@@ -252,7 +252,7 @@ def test_an_environment_that_is_missing_twice_and_idle_is_shown_as_gone_for_a_da
     assert names(account) == ["a"]
     assert [(each.id, each.name) for each in view.accounts[0].gone] == [(gone, "b")]
     assert view.accounts[0].environments == 1
-    assert [entry["environment"] for entry in logs if entry["event"] == "environment has left the account"] == [gone]
+    assert [entry["environment_id"] for entry in logs if entry["event"] == "environment has left the account"] == [gone]
     account.wait(GONE_FOR + 1)
     assert account.collect().accounts[0].gone == ()
 
