@@ -154,6 +154,7 @@ class Thresholds:
     clock_skew_for: float = _of(900, "seconds", "Time for NTP to step in after a resume.")
     discovery_failing_for: float = _of(900, "seconds", "Three discoveries at the default interval of 5 min.")
     reload_failed_for: float = _of(600, "seconds", "Whoever is editing the file has a moment to fix it.")
+    histograms_missing_for: float = _of(900, "seconds", "A scraper that is being replaced has settled.")
     checkpoint_failing_for: float = _of(900, "seconds", "A full disk that is being cleaned up is forgiven.")
     exporter_absent_for: float = _of(60, "seconds", "On top of 5 min in which no exporter was seen.")
     exporter_down_for: float = _of(180, "seconds", "On top of 5 min without a scrape: a redeployment is over.")

@@ -6,8 +6,13 @@ from unicodedata import category
 
 from exporter.metrics import table
 
-RESERVED = frozenset({*table.ITEMS.labels, "le"})
-"""Labels that ``qoder_work_items`` has already, and the one that Prometheus gives a meaning of its own."""
+RESERVED = frozenset(table.ITEMS.labels)
+"""Labels that ``qoder_work_items`` has already."""
+
+OF_PROMETHEUS = frozenset({"job", "instance", "quantile", "le"})
+"""Labels that Prometheus adds to every series, and those it gives a meaning of their own. A metadata key of that name
+becomes ``metadata_job`` and so on: Prometheus would rename it to ``exported_job``, and queries by ``job`` would mean
+the exporter's."""
 
 MAX_LENGTH = 128
 """Characters of a label's value; Qoder's own names and IDs are far shorter."""
@@ -21,8 +26,13 @@ one that splits lines as ``str.splitlines`` does."""
 
 
 def label_name(key: str) -> str:
-    """Return the label of a metadata key: what Prometheus does not accept becomes an underscore."""
+    """Return the label of a metadata key.
+
+    What Prometheus does not accept becomes an underscore; a label that is its own gets the prefix ``metadata_``.
+    """
     name = re.sub(r"[^a-zA-Z0-9_]", "_", key)
+    if name in OF_PROMETHEUS:
+        return f"metadata_{name}"
     return f"_{name}" if name[:1].isdigit() else name
 
 

@@ -84,7 +84,7 @@ def test_the_items_are_counted(scene: Scene) -> None:
 
 def test_the_metadata_that_is_asked_for_is_a_label_and_no_other(scene: Scene) -> None:
     items = scene.selector("qoder_work_items", 'state="stopped"')
-    assert scene.prometheus.by("exported_job", items) == {METADATA["job"]: 150}
+    assert scene.prometheus.by("metadata_job", items) == {METADATA["job"]: 150}
     assert scene.prometheus.ask(scene.selector("qoder_work_items", 'team!=""')) == []
 
 

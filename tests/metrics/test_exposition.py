@@ -163,9 +163,9 @@ def test_any_name_of_an_environment_comes_through(name: str, accept: str) -> Non
 @pytest.mark.parametrize("value", HOSTILE)
 def test_any_state_and_metadata_come_through(value: str, accept: str) -> None:
     counts = {(value, (value,)): 7}
-    view = fleet(environment(snapshot=snapshot(queue=queue(counts=counts))), keys=("job",))
+    view = fleet(environment(snapshot=snapshot(queue=queue(counts=counts))), keys=("team",))
     found = {
-        (dict(labels)["state"], dict(labels)["job"]): number
+        (dict(labels)["state"], dict(labels)["team"]): number
         for (name, labels), number in series(parsed(view, accept)).items()
         if name == "qoder_work_items"
     }
@@ -178,7 +178,7 @@ LABEL_VALUES = st.text(st.characters(codec="utf-8"))
 @settings(max_examples=30 * FACTOR)
 @given(LABEL_VALUES, LABEL_VALUES, LABEL_VALUES, st.sampled_from([TEXT, OPENMETRICS]))
 def test_any_text_comes_through(name: str, state: str, job: str, accept: str) -> None:
-    view = fleet(environment(name, snapshot=snapshot(queue=queue(counts={(state, (job,)): 1}))), keys=("job",))
+    view = fleet(environment(name, snapshot=snapshot(queue=queue(counts={(state, (job,)): 1}))), keys=("team",))
     assert series(parsed(view, accept)) == samples(view)
 
 
@@ -190,7 +190,7 @@ def test_hostile_names_do_not_disturb_promtool() -> None:
         )
         for number, name in enumerate(HOSTILE)
     ]
-    text = text_of(fleet(*made, keys=("job",)))
+    text = text_of(fleet(*made, keys=("team",)))
     checked = subprocess.run(["promtool", "check", "metrics"], input=text.encode(), capture_output=True, check=False)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 

@@ -98,7 +98,11 @@ def test_items_are_counted_by_state_and_metadata() -> None:
 @pytest.mark.parametrize(
     ("key", "label"),
     [
-        ("job", "job"),
+        ("job", "metadata_job"),
+        ("instance", "metadata_instance"),
+        ("quantile", "metadata_quantile"),
+        ("le", "metadata_le"),
+        ("jobs", "jobs"),
         ("job-name", "job_name"),
         ("app.kubernetes.io/name", "app_kubernetes_io_name"),
         ("8ball", "_8ball"),

@@ -26,6 +26,28 @@ def alerts(thresholds: Thresholds) -> Iterator[Alert]:
         ),
         board="exporter",
     )
+    histograms = " and on (job, instance) ".join(
+        f"last_over_time({series}[{gap}])"
+        for series in ("qoder_work_queue_wait_seconds_count", "qoder_work_queue_wait_seconds_bucket")
+    )
+    yield Alert(
+        name="QoderWorkHistogramsMissing",
+        symptom="config",
+        severity="warning",
+        expr=(
+            f"count by (job, instance) (last_over_time(qoder_work_history_complete[{gap}]) == 1)\n"
+            f"unless on (job, instance) ({histograms})"
+        ),
+        pending=thresholds.histograms_missing_for,
+        labels=TARGET,
+        summary="Prometheus does not store the histograms, so alerts on waiting work cannot fire.",
+        description=(
+            f"Exporter {EXPORTER_NAME}: {COUNT} environments are read, and the buckets or counts of their waits are "
+            "not stored. Look first at whether the scraper converts classic histograms or drops them, or "
+            "metrics.histograms leaves them out."
+        ),
+        board="exporter",
+    )
     yield Alert(
         name="QoderWorkCheckpointFailing",
         symptom="checkpoint",

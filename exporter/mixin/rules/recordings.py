@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from exporter.mixin.labels import BY_ENVIRONMENT, ENVIRONMENT
-from exporter.mixin.promql import duration, le
+from exporter.mixin.promql import duration, le, number
 from exporter.mixin.rules.rule import Recording
 from exporter.mixin.rules.scope import Scope
 from exporter.thresholds import Thresholds
@@ -117,7 +117,10 @@ def signs_of_life(thresholds: Thresholds, scope: Scope) -> Iterator[Recording]:
     """What shows that somebody works, in the environments of a scope."""
     gap, window = duration(thresholds.scrape_gap), duration(thresholds.idle_window)
     beating = scope.select("qoder_work_heartbeat_lag_seconds_bucket", le(thresholds.beating_within))
-    yield _level(BEATING, f"max by ({BY_ENVIRONMENT}) (last_over_time({beating}[{gap}]))", scope=scope)
+    # A scraper may drop the buckets of a gauge histogram: if the longest lag is short, every active item is beating.
+    active = scope.select(ITEMS, 'state="active"')
+    all_beat = f"sum by ({BY_ENVIRONMENT}) ({active}) and {ON} {HEARTBEAT_LAG} <= {number(thresholds.beating_within)}"
+    yield _level(BEATING, f"max by ({BY_ENVIRONMENT}) (last_over_time({beating}[{gap}]))\nor {all_beat}", scope=scope)
     counted = scope.select("qoder_work_queue_wait_seconds_count")
     yield _level(acknowledged(thresholds), f"max by ({BY_ENVIRONMENT}) (increase({counted}[{window}]))", scope=scope)
 

@@ -9,7 +9,6 @@ from exporter.mixin.rules.holding import held, indented
 from exporter.mixin.rules.recordings import (
     BEATING,
     ITEMS,
-    KNOWN,
     LATE,
     LATE_SHARE,
     OLDEST_AGE,
@@ -145,7 +144,7 @@ def _stalled(thresholds: Thresholds, scope: Scope) -> Alert:
         expr=held(
             name,
             _oldest(scope, thresholds.queue_stalled_age),
-            f"{KNOWN} == 1 unless {ON} ({acknowledged(thresholds)} > 0)",
+            f"{acknowledged(thresholds)} == 0",
             seconds=thresholds.idle_window,
         ),
         pending=thresholds.queue_stalled_for,
@@ -163,7 +162,7 @@ def _stalled(thresholds: Thresholds, scope: Scope) -> Alert:
 def _nobody_works(thresholds: Thresholds) -> str:
     # A busy worker does not poll, and one without a Worker-ID is not counted: both betray themselves by a young
     # heartbeat or by having acknowledged something.
-    return f"unless {ON} ({BEATING} > 0)\nunless {ON} ({acknowledged(thresholds)} > 0)"
+    return f"unless {ON} ({BEATING} > 0)\nand {ON} {acknowledged(thresholds)} == 0"
 
 
 def _growing(thresholds: Thresholds, scope: Scope) -> Alert:
