@@ -26,12 +26,14 @@ from exporter.cli.serving import serve
 from exporter.cli.simulation import Stage, demonstrate, takes_stage
 from exporter.cli.simulation import simulate as run_simulation
 from exporter.cli.threads import DaemonExecutor
+from exporter.cli.web import load_security, watch_security
 from exporter.config import Account, Config, ConfigError, load, overlaps
 from exporter.metrics.exposition import encode
 from exporter.metrics.samples import Shape
 from exporter.revision import revision
 from exporter.tracking.view import FleetView
 from exporter.web.listen import Address, ListenError, listen
+from exporter.web.security import Watched
 
 NAME = "qoder-work-exporter"
 
@@ -46,7 +48,7 @@ log = structlog.get_logger()
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Every flag may stand before or after the command.",
 )
-@takes("config_file", *WEB, *LOG)
+@takes("config_file", *WEB, "web_config_file", *LOG)
 @flag("config.check", is_flag=True, help="Check the configuration and exit, as the command check does.")
 @click.version_option(__version__, prog_name=NAME, message=f"%(prog)s %(version)s (revision {revision()})")
 @click.pass_context
@@ -79,7 +81,7 @@ def main(context: click.Context, flags: Flags, config_check: bool) -> None:
     if config_check:
         if context.invoked_subcommand is not None:
             raise click.UsageError("--config.check stands alone: leave out the command, or use the command check")
-        _check(flags.config_file)
+        _check(flags)
     elif context.invoked_subcommand is None:
         logs.configure(flags.log_level, flags.log_format)
         _serve(flags)
@@ -90,13 +92,13 @@ main.add_command(inspect)
 
 
 @main.command()
-@takes("config_file")
+@takes("config_file", "web_config_file")
 def check(flags: Flags) -> None:
-    """Check the configuration: exit 0, or 1 and a line an error.
+    """Check the configuration and the web configuration: exit 0, or 1 and one line per error.
 
-    A line names the file, the line in it, the setting, what is wrong and how to mend it.
+    A line names the file, the line in it, the setting, what is wrong and how to fix it.
     """
-    _check(flags.config_file)
+    _check(flags)
 
 
 @main.command()
@@ -157,6 +159,7 @@ def _configure_quiet_logs(flags: Flags) -> None:
 
 def _serve(flags: Flags) -> None:
     config = _load(flags.config_file)
+    security = _load_web(flags.web_config_file)
     source = str(flags.config_file or "environment variables")
     log.info("starting", version=__version__, python=platform.python_version(), config=source)
     for account in config.accounts:
@@ -166,15 +169,26 @@ def _serve(flags: Flags) -> None:
         log.info("listening", address=str(Address(*sock.getsockname()[:2])), path=flags.web_telemetry_path)
 
     async def run() -> None:
-        await serve(Reloadable(config, lambda: load(flags.config_file, again=True), flags.web_telemetry_path), sockets)
+        exporter = Reloadable(config, lambda: load(flags.config_file, again=True), flags.web_telemetry_path)
+        await serve(exporter, sockets, security)
 
     _run(run())
 
 
-def _check(config_file: Path | None) -> None:
-    config = _load(config_file)
+def _check(flags: Flags) -> None:
+    problems: list[object] = []
+    for load_one in (lambda: load(flags.config_file), lambda: load_security(flags.web_config_file)):
+        try:
+            load_one()
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise Failure(problems)
+    config = _load(flags.config_file)
     accounts = "; ".join(f"account {account.name}: {_environments(account)}" for account in config.accounts)
-    click.echo(f"{config_file or 'no configuration file'}: OK; {accounts}")
+    click.echo(f"{flags.config_file or 'no configuration file'}: OK; {accounts}")
+    if flags.web_config_file is not None:
+        click.echo(f"{flags.web_config_file}: OK")
     for notice in overlaps(config):
         click.echo(f"note: {notice}")
 
@@ -189,6 +203,13 @@ def _environments(account: Account) -> str:
 def _load(config_file: Path | None) -> Config:
     try:
         return load(config_file)
+    except ConfigError as error:
+        raise Failure(error.problems) from error
+
+
+def _load_web(file: Path | None) -> Watched | None:
+    try:
+        return watch_security(file)
     except ConfigError as error:
         raise Failure(error.problems) from error
 

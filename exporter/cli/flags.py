@@ -59,6 +59,7 @@ class Flags:
         config_file: The configuration file, or None.
         web_listen_address: Where to serve.
         web_telemetry_path: The path of the metrics.
+        web_config_file: The web configuration file, or None.
         log_level: The least level of log lines shown.
         log_format: How log lines are written.
         chosen: The names of those that the user gave.
@@ -67,6 +68,7 @@ class Flags:
     config_file: Path | None = None
     web_listen_address: tuple[Address, ...] = (Address("", 10190),)
     web_telemetry_path: str = "/metrics"
+    web_config_file: Path | None = None
     log_level: str = "info"
     log_format: str = "logfmt"
     chosen: frozenset[str] = frozenset()
@@ -93,6 +95,11 @@ _OPTIONS = {
         default=_DEFAULTS.web_telemetry_path,
         show_default=True,
         help="The path of the metrics.",
+    ),
+    "web_config_file": flag(
+        "web.config.file",
+        type=click.Path(path_type=Path),
+        help="The web configuration file: TLS, passwords, headers, a rate limit. The format is the exporter-toolkit's.",
     ),
     "log_level": flag(
         "log.level",

@@ -11,7 +11,7 @@ import click
 import yaml
 
 from exporter.cli.failure import Failure
-from exporter.cli.flags import Flags, flag, takes
+from exporter.cli.flags import Flags, takes
 from exporter.web.listen import Address
 from exporter.web.paths import HEALTHY
 
@@ -34,15 +34,14 @@ class Security:
 
 
 @click.command()
-@takes("web_listen_address")
-@flag("web.config.file", type=click.Path(path_type=Path), help="The server's file, which says whether it speaks TLS.")
-def healthcheck(flags: Flags, web_config_file: Path | None) -> None:
+@takes("web_listen_address", "web_config_file")
+def healthcheck(flags: Flags) -> None:
     """Ask a running exporter on this machine whether it is healthy: exit 0, or 1 and why not.
 
     It asks the address that the exporter is told to listen on by the same flag or environment variable. Where the
     server requires a client certificate, a completed TLS handshake is all that is asked for.
     """
-    check(flags.web_listen_address, _security(web_config_file))
+    check(flags.web_listen_address, _security(flags.web_config_file))
 
 
 def check(addresses: Sequence[Address], security: Security | None) -> None:

@@ -12,6 +12,7 @@ import structlog
 from exporter.metrics.lag import LoopLag
 from exporter.tracking.fleet import Fleet
 from exporter.web.app import Exporter, create_app
+from exporter.web.security import Security, Watched
 from exporter.web.server import Server
 
 CLOSE_SECONDS = 2
@@ -28,15 +29,16 @@ class Served(Exporter, Protocol):
         """The environments watched."""
 
 
-async def serve(served: Served, sockets: Sequence[socket.socket]) -> None:
+async def serve(served: Served, sockets: Sequence[socket.socket], security: Watched | None = None) -> None:
     """Serve metrics until SIGTERM or SIGINT; a second signal waits for nothing. SIGHUP loads the configuration again.
 
     Args:
         served: What to show.
         sockets: Where to listen; closed at the end.
+        security: What protects the server; None for nothing.
     """
     lag = LoopLag()
-    server = Server(create_app(served, lag), sockets)
+    server = Server(create_app(served, lag), sockets, security=Security if security is None else security.current)
     reloads: set[asyncio.Task[Sequence[str]]] = set()
 
     def stop() -> None:
@@ -48,6 +50,8 @@ async def serve(served: Served, sockets: Sequence[socket.socket]) -> None:
         reloads.add(asyncio.create_task(served.reload()))
 
     with on_signals(stop, signal.SIGTERM, signal.SIGINT), on_signals(reload, signal.SIGHUP):
+        if security is not None:
+            security.start()
         measuring = asyncio.create_task(lag.run(), name="loop lag")
         starting = asyncio.create_task(served.fleet.start())
         starting.add_done_callback(lambda task: None if _went_well(task) else server.stop())
@@ -55,6 +59,8 @@ async def serve(served: Served, sockets: Sequence[socket.socket]) -> None:
             await server.run_until_stopped()
         finally:
             measuring.cancel()
+            if security is not None:
+                security.stop()
             starting.cancel()
             for task in reloads:
                 task.cancel()

@@ -6,14 +6,15 @@ import types
 import typing
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
 from exporter.config.document import Document
 from exporter.config.duration import Duration
-from exporter.config.model import Config
 from exporter.config.problem import ConfigError, KeyPath, Problem
+
+T = TypeVar("T")
 
 _ERROR = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 _PATH_PART = re.compile(r"\.(\w+)|\[(\d+)\]")
@@ -37,11 +38,12 @@ MAX_PROBLEMS = 50
 _QUOTABLE = ("bool", "int", "float", "date", "datetime")
 
 
-def decode(document: Document) -> Config:
+def decode(document: Document, shape: type[T]) -> T:
     """Decode a document in one step, with the defaults for whatever it leaves out.
 
     Args:
         document: The document.
+        shape: The type of the whole of it.
 
     Returns:
         The configuration, whose parts have the right types and bounds; what they mean together is not checked.
@@ -53,11 +55,11 @@ def decode(document: Document) -> Config:
     seen: set[str] = set()
     while True:
         try:
-            config = msgspec.convert(document.data, Config, dec_hook=_decode_custom)
+            config = msgspec.convert(document.data, shape, dec_hook=_decode_custom)
         except msgspec.ValidationError as error:
             # msgspec stops at the first error. What is wrong is taken out, so that the next one is found as well;
             # what is missing only because it was taken out is no error of its own.
-            problem = _translate(str(error), document)
+            problem = _translate(str(error), document, shape)
             if not any(problem.path[: len(path)] == path for path in problems):
                 problems[problem.path] = problem
             if (
@@ -82,13 +84,13 @@ def _decode_custom(type_: type, value: object) -> object:
     raise NotImplementedError(type_)
 
 
-def _translate(error: str, document: Document) -> Problem:
+def _translate(error: str, document: Document, shape: type) -> Problem:
     match = cast("re.Match[str]", _ERROR.fullmatch(error))
     path: KeyPath = tuple(int(index) if index else name for name, index in _PATH_PART.findall(match["path"] or ""))
     what = match["what"]
     if unknown := _UNKNOWN_FIELD.fullmatch(what):
         path = (*path, unknown[1])
-        message = _unknown_key(unknown[1], _known_keys(path[:-1]))
+        message = _unknown_key(unknown[1], _known_keys(shape, path[:-1]))
     elif missing := _MISSING_FIELD.fullmatch(what):
         path = (*path, missing[1])
         message = "this key is missing"
@@ -114,9 +116,9 @@ def _name_types(names: str) -> str:
     return " or ".join(_TYPES.get(name, f"a {name}") for name in names.split(" | "))
 
 
-def _known_keys(path: KeyPath) -> tuple[str, ...]:
+def _known_keys(shape: type, path: KeyPath) -> tuple[str, ...]:
     """The keys of the mapping at a path, from the configuration's types."""
-    type_: Any = Config
+    type_: Any = shape
     for part in path:
         type_ = typing.get_args(type_)[0] if isinstance(part, int) else typing.get_type_hints(type_)[part]
         if isinstance(type_, types.UnionType):

@@ -65,7 +65,7 @@ def _in_file(problem: Problem, file: Path) -> Problem:
 
 
 def _load(document: Document, directory: Path, environ: Mapping[str, str]) -> Config:
-    config = decode(document)
+    config = decode(document, Config)
     accounts = tuple(
         _complete(account, directory, None if document.has(("accounts", i, "base_url")) else environ)
         for i, account in enumerate(config.accounts)

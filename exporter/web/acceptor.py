@@ -11,6 +11,7 @@ import structlog
 
 from exporter.web.connection import Connection
 from exporter.web.limits import Limits
+from exporter.web.security import Security
 from exporter.web.throttle import Throttle
 
 BACKLOG = 1024
@@ -41,8 +42,8 @@ class Acceptor:
     Args:
         sockets: Where to listen.
         open_connections: The connections that are open; each adds and removes itself.
-        make: Makes the protocol of a new connection.
-        tls: The TLS settings of a new connection, None for plain HTTP. Whatever it raises refuses the connection.
+        make: Makes the protocol of a new connection, by the settings in force.
+        security: The settings in force.
         limits: The bounds.
     """
 
@@ -50,14 +51,14 @@ class Acceptor:
         self,
         sockets: Sequence[socket.socket],
         open_connections: Collection[Connection],
-        make: Callable[[], Connection],
-        tls: Callable[[], ssl.SSLContext | None],
+        make: Callable[[Security], Connection],
+        security: Callable[[], Security],
         limits: Limits,
     ) -> None:
         self._sockets = sockets
         self._connections = open_connections
         self._make = make
-        self._tls = tls
+        self._security = security
         self._limits = limits
         self._opening: dict[asyncio.Task[None], None] = {}  # in the order of their arrival
         self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
@@ -119,7 +120,8 @@ class Acceptor:
         with sock:
             try:
                 sock.setblocking(False)
-                sock.send(_TOO_MANY)
+                if self._security().tls is None:
+                    sock.send(_TOO_MANY)
             except OSError:
                 log.debug("a refused client had left")
 
@@ -142,10 +144,14 @@ class Acceptor:
 
     async def _open(self, sock: socket.socket) -> None:
         try:
-            tls = self._tls()
-            timeout = self._limits.handshake_seconds if tls is not None else None
+            security = self._security()
+            timeout = self._limits.handshake_seconds if security.tls is not None else None
             await self._loop.connect_accepted_socket(
-                self._make, sock, ssl=tls, ssl_handshake_timeout=timeout, ssl_shutdown_timeout=timeout
+                lambda: self._make(security),
+                sock,
+                ssl=security.tls,
+                ssl_handshake_timeout=timeout,
+                ssl_shutdown_timeout=timeout,
             )
         except ssl.SSLError as error:
             sock.close()

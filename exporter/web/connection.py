@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from exporter.web.limits import Limits
+from exporter.web.tls import is_allowed
 
 _READ_BYTES = 16_384
 """Read at once. h11 bounds what it keeps of an unfinished header, but only after it has taken in all that was read."""
@@ -44,12 +45,16 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
         config: uvicorn's.
         state: What the connections of one server share.
         limits: The bounds.
+        allowed_names: The Subject Alternative Names of client certificates that are let in, None for all.
     """
 
-    def __init__(self, config: Config, state: ServerState, limits: Limits) -> None:
+    def __init__(
+        self, config: Config, state: ServerState, limits: Limits, allowed_names: frozenset[str] | None = None
+    ) -> None:
         super().__init__(config, state, app_state={})
         self.logger = _ERRORS
         self._limits = limits
+        self._allowed_names = allowed_names
         self._input = memoryview(bytearray(_READ_BYTES))
         self._phase = Phase.HEADER
         self._phase_of: object = None
@@ -70,6 +75,10 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
         """Begin to wait for the first request."""
         super().connection_made(transport)  # type: ignore[arg-type] # a stream's transport, as uvicorn expects
         self._start_timer()
+        certificate = transport.get_extra_info("peercert")
+        if certificate and self._allowed_names is not None and not is_allowed(certificate, self._allowed_names):
+            log.debug("client certificate has no allowed name", client=self.client and self.client[0])
+            self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timers."""

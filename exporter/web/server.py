@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import socket
-import ssl
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import cast
 
@@ -13,14 +12,12 @@ from starlette.types import ASGIApp
 from exporter.web.acceptor import Acceptor
 from exporter.web.bounds import Bounded
 from exporter.web.connection import Connection
+from exporter.web.guard import Guard
 from exporter.web.limits import Limits
+from exporter.web.security import Security
 
 GRACE_SECONDS = 2
 """How long answers under way may take after `Server.stop`; all in all a stopped exporter is gone within 5 s."""
-
-
-def _plain() -> None:
-    """No TLS."""
 
 
 class Server(uvicorn.Server):
@@ -35,7 +32,7 @@ class Server(uvicorn.Server):
         sockets: Sequence[socket.socket],
         *,
         limits: Limits | None = None,
-        tls: Callable[[], ssl.SSLContext | None] = _plain,
+        security: Callable[[], Security] = Security,
     ) -> None:
         """Prepare to serve.
 
@@ -43,13 +40,13 @@ class Server(uvicorn.Server):
             app: The application.
             sockets: Where to listen; closed at the end.
             limits: The bounds; the default ones if None.
-            tls: The TLS settings of each new connection, None for plain HTTP.
+            security: What protects it, asked at each connection and each request.
         """
         access_log = logging.getLogger("uvicorn.access").isEnabledFor(logging.INFO)
         self._limits = limits or Limits()
         super().__init__(
             uvicorn.Config(
-                Bounded(app, self._limits),
+                Bounded(Guard(app, security), self._limits),
                 loop="asyncio",
                 http=Connection,
                 ws="none",
@@ -64,7 +61,7 @@ class Server(uvicorn.Server):
             )
         )
         self._sockets = list(sockets)
-        self._tls = tls
+        self._security = security
         self._acceptor: Acceptor | None = None
 
     async def run_until_stopped(self) -> None:
@@ -80,7 +77,7 @@ class Server(uvicorn.Server):
         """Begin to accept connections, in place of uvicorn's servers."""
         self.servers = []
         connections = cast("Collection[Connection]", self.server_state.connections)
-        self._acceptor = Acceptor(sockets or [], connections, self._connection, self._tls, self._limits)
+        self._acceptor = Acceptor(sockets or [], connections, self._connection, self._security, self._limits)
         self._acceptor.open()
         self.started = True
 
@@ -95,5 +92,5 @@ class Server(uvicorn.Server):
         """Leave the signals to whoever runs the server."""
         yield
 
-    def _connection(self) -> Connection:
-        return Connection(self.config, self.server_state, self._limits)
+    def _connection(self, security: Security) -> Connection:
+        return Connection(self.config, self.server_state, self._limits, security.allowed_names)

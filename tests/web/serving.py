@@ -1,7 +1,6 @@
 """The real web server on a free port, bare connections to it, and an application that takes its time."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -14,17 +13,18 @@ from starlette.types import ASGIApp
 
 from exporter.web.limits import Limits
 from exporter.web.listen import Address, listen, url
+from exporter.web.security import Security
 from exporter.web.server import Server
 
 
 @asynccontextmanager
 async def running(
-    app: ASGIApp, limits: Limits | None = None, tls: Callable[[], ssl.SSLContext | None] = lambda: None
+    app: ASGIApp, limits: Limits | None = None, security: Callable[[], Security] = Security
 ) -> AsyncIterator[tuple[Server, str]]:
     """A server on a free port, and its address; stopped at the end."""
     sock = listen(Address("127.0.0.1", 0))
     address = url(sock)
-    server = Server(app, [sock], limits=limits, tls=tls)
+    server = Server(app, [sock], limits=limits, security=security)
     task = asyncio.create_task(server.run_until_stopped())
     try:
         yield server, address
