@@ -88,6 +88,35 @@ def firings(
     }
 
 
+def values(series: Series, expr: str, minutes: Sequence[int], folder: Path, program: str = "promtool") -> list[float]:
+    """The value of an expression that has one series at each of these minutes, with the rules evaluated until then."""
+    length = max(minutes) + 1
+    document = {
+        "rule_files": [str(RULES)],
+        "evaluation_interval": "1m",
+        "group_eval_order": [group.name for group in groups(Thresholds())],
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [
+                    {"series": name, "values": notation(list(row)[:length], length)} for name, row in series.items()
+                ],
+                "promql_expr_test": [
+                    # Nothing is expected, so that promtool shows what there is; the sum is always there.
+                    {"expr": f"sum({expr}) or vector(-1)", "eval_time": f"{minute}m", "exp_samples": []}
+                    for minute in minutes
+                ],
+            }
+        ],
+    }
+    file = folder / "values.test.yml"
+    file.write_text(yaml.safe_dump(document, sort_keys=False, width=math.inf))
+    outcome = subprocess.run([program, "test", "rules", file], capture_output=True, text=True, check=False)
+    answers = re.findall(r"^\s*got:\s*\{\} (\S+)$", outcome.stdout + outcome.stderr, re.MULTILINE)
+    assert len(answers) == len(minutes), outcome.stdout + outcome.stderr
+    return [float(answer) for answer in answers]
+
+
 def _values(answer: str) -> dict[tuple[str, str], float]:
     values = {}
     for labels, value in re.findall(r"\{([^{}]*)\} ([-+.\w]+)", answer):

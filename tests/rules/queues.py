@@ -103,6 +103,8 @@ class Queue:
             f'qoder_work_queue_wait_seconds_bucket{{{environment}, le="300.0"}}': self._in_time,
             f"qoder_work_created_total{{{environment}}}": self._created,
             f"qoder_work_stopped_total{{{environment}}}": self._stopped,
+            f"qoder_work_run_seconds_sum{{{environment}}}": self._stopped * self.run,
+            f"qoder_work_run_seconds_count{{{environment}}}": self._stopped,
             f"qoder_work_requeued_total{{{environment}}}": 0,
             f"qoder_work_vanished_total{{{environment}}}": 0,
             **{f'qoder_work_items{{{environment}, state="{state}"}}': n for state, n in counts.items()},

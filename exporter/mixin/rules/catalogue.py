@@ -27,6 +27,7 @@ def _levels(thresholds: Thresholds, overrides: Sequence[Override]) -> Iterator[R
     yield recordings.known(thresholds)
     yield from recordings.levels(thresholds)
     yield from scoped(recordings.signs_of_life, thresholds, overrides)
+    yield from scoped(recordings.scaling, thresholds, overrides)
 
 
 def alerts(thresholds: Thresholds, overrides: Sequence[Override] = ()) -> tuple[Alert, ...]:

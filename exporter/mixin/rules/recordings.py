@@ -23,6 +23,8 @@ VANISHED: Final = "environment:qoder_work_vanished:increase1h"
 REQUEUED: Final = "environment:qoder_work_requeued:increase1h"
 CREATED: Final = "environment:qoder_work_created:increase1h"
 ACKNOWLEDGED: Final = "environment:qoder_work_acknowledged:increase"
+RUN_TIME: Final = "environment:qoder_work_run_seconds:mean6h"
+WORKERS_NEEDED: Final = "environment:qoder_work_workers_needed:estimate"
 REFRESHED: Final = "account_environment:qoder_work_up:avg5m"
 FAILURES: Final = "environment_reason:qoder_work_refresh_failures:increase10m"
 LATE: Final = "environment:qoder_work_queue_wait_late:increase"
@@ -123,6 +125,34 @@ def signs_of_life(thresholds: Thresholds, scope: Scope) -> Iterator[Recording]:
     yield _level(BEATING, f"max by ({BY_ENVIRONMENT}) (last_over_time({beating}[{gap}]))\nor {all_beat}", scope=scope)
     counted = scope.select("qoder_work_queue_wait_seconds_count")
     yield _level(acknowledged(thresholds), f"max by ({BY_ENVIRONMENT}) (increase({counted}[{window}]))", scope=scope)
+
+
+def scaling(thresholds: Thresholds, scope: Scope) -> Iterator[Recording]:
+    """How many workers there should be, so that what waits is taken within the objective's wait.
+
+    Those that are busy or, if that is more, as many as keep up with what comes (rate times run time); and for what is
+    queued a share of a worker each: one worker takes an item at once and another after each run that fits the wait.
+    Nothing to do needs no worker. Where no item has run yet, a run is taken to last as long as the wait.
+    """
+    wait = number(thresholds.objective_wait)
+    seconds = scope.select("qoder_work_run_seconds_sum")
+    runs = scope.select("qoder_work_run_seconds_count")
+    yield Recording(
+        RUN_TIME,
+        f"sum by ({BY_ENVIRONMENT}) (rate({seconds}[6h]))\n/ (sum by ({BY_ENVIRONMENT}) (rate({runs}[6h])) > 0)",
+        ENVIRONMENT,
+    )
+    waiting, taken = scope.select(ITEMS, 'state="queued"'), scope.select(ITEMS, 'state=~"starting|active|stopping"')
+    queued, busy = (f"sum by ({BY_ENVIRONMENT}) ({items})" for items in (waiting, taken))
+    run = f"({RUN_TIME} or {queued} * 0 + {wait})"
+    yield Recording(
+        WORKERS_NEEDED,
+        "ceil(\n"
+        f"  {queued} * {run} / ({run} + {wait})\n"
+        f"  + (round({CREATED} / 3600 * {RUN_TIME}, 0.1) > {busy} and {busy} + {queued} > 0 or {busy})\n"
+        ")",
+        ENVIRONMENT,
+    )
 
 
 def objective(thresholds: Thresholds, scope: Scope) -> Iterator[Recording]:

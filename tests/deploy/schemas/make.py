@@ -1,4 +1,4 @@
-"""Write the schemas of Kubernetes' and the Prometheus operator's objects that the manifests use.
+"""Write the schemas of Kubernetes', the Prometheus operator's and KEDA's objects that the manifests use.
 
 ``python -m tests.deploy.schemas.make`` needs Go, which downloads the modules that hold the originals. They are reduced:
 descriptions and the kinds of discovery that are not used here are left out, and unknown keys are refused.
@@ -15,8 +15,10 @@ import yaml
 HERE = Path(__file__).parent
 KUBERNETES = "k8s.io/kubernetes@v1.37.2"
 OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
+KEDA = "github.com/kedacore/keda/v2@v2.21.0"
 KINDS = {
     "apps.v1": ["Deployment", "StatefulSet"],
+    "autoscaling.v2": ["HorizontalPodAutoscaler"],
     "core.v1": ["ConfigMap", "PersistentVolumeClaim", "Secret", "Service", "ServiceAccount"],
     "networking.v1": ["NetworkPolicy"],
     "policy.v1": ["PodDisruptionBudget"],
@@ -97,6 +99,9 @@ def main() -> None:
     for name in RESOURCES:
         resource = yaml.safe_load((crds / f"monitoring.coreos.com_{name}.yaml").read_text())
         write(resource["spec"]["names"]["kind"], custom(resource))
+
+    scaled = yaml.safe_load((module(KEDA) / "config/crd/bases/keda.sh_scaledobjects.yaml").read_text())
+    write("ScaledObject", custom(scaled))
 
 
 def write(kind: str, schema: Json) -> None:
