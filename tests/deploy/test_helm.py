@@ -314,7 +314,8 @@ def test_prometheus_gives_each_environment_to_one_shard(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = [target["labels"] for target in json.loads(done.stdout[done.stdout.index("[") :])]
     assert len(found) == 60
-    addresses = {target["instance"] for target in found}
+    assert len({target["instance"] for target in found}) == 60  # else they would share one series of `up`
+    addresses = {target["instance"].partition("/")[0] for target in found}
     assert addresses == {f"work-{shard}.work-pods.monitoring.svc:10190" for shard in range(3)}
 
 
