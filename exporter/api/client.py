@@ -21,7 +21,7 @@ from exporter.api.inflight import ClosedError, InFlight, StuckError
 from exporter.api.requests import Endpoint, RequestCounts
 from exporter.api.retry import retrying
 from exporter.api.shares import Shares
-from exporter.api.token import TokenError, TokenSource
+from exporter.api.token import CurrentToken, ExhaustedError, TokenError, TokenSource
 from exporter.api.transport import UnacceptableError, open_transport
 from exporter.api.types import EnvironmentPage, QueueStats, WorkItem, WorkPage
 
@@ -107,6 +107,7 @@ class WorkAPI:
         self.restarts = 0
         self._shares = Shares(settings.max_concurrency, settings.background_concurrency, settings.requests_per_second)
         self._holds = Holds()
+        self._token = CurrentToken(settings.token)
         self._transport = transport
         self._http = self._open()
         self._abandoned: list[httpx.AsyncClient] = []
@@ -242,7 +243,9 @@ class WorkAPI:
         """Send one request and count what became of it."""
         endpoint = request.endpoint
         try:
-            token = self.settings.token.read()
+            token = await self._token.get()
+        except ExhaustedError as error:
+            raise errors.NetworkError(str(error), endpoint=endpoint) from None
         except TokenError as error:
             raise errors.Unauthenticated(str(error), endpoint=endpoint) from None
         url, headers = self.settings.base_url + request.path, {"Authorization": f"Bearer {token}"}
@@ -263,6 +266,8 @@ class WorkAPI:
             self.counts.answered(endpoint, code, time.monotonic() - start)
         self.clock.heard(response.headers.get("date"), sent_at, self._now())
         self.counts.received_bytes += len(response.content)
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            self._token.refused()
         return response, sent_at
 
 

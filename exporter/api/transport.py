@@ -6,16 +6,19 @@ Why aiohttp and not httpcore: docs/decisions/0001-http-transport.md.
 import asyncio
 import os
 import select
+import socket
 import ssl
 import zlib
 from typing import Any
 
 import aiohttp
 import httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 from httpx_aiohttp import AiohttpTransport
 
+from exporter.api.aside import Aside
 from exporter.api.certificates import trusted
 from exporter.api.proxies import Proxy, proxy_for
 
@@ -62,7 +65,7 @@ class Transport(AiohttpTransport):
 
     def _make_session(self) -> aiohttp.ClientSession:
         # No limit of its own: the account's slots are the limit, and one queue is easier to keep right than two.
-        connector = _Connector(limit=0, ssl=self.ssl_context, keepalive_timeout=KEEP_ALIVE)
+        connector = _Connector(limit=0, ssl=self.ssl_context, keepalive_timeout=KEEP_ALIVE, resolver=_Resolver())
         session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
         # Or aiohttp would send a request again by itself: past the account's pace, and counted by nobody.
         session._retry_connection = False
@@ -202,6 +205,42 @@ class _Body:
         """Whether the compressed data have come to their end, and nothing follows; an empty body is complete."""
         unzip = self._unzip
         return unzip is None or not self._received or (unzip.eof and not unzip.unused_data)
+
+
+class _Resolver(AbstractResolver):
+    """Resolves names in a thread that a resolver which swallows queries may keep for ever."""
+
+    def __init__(self) -> None:
+        self._asking: dict[tuple[str, int, int], Aside[list[ResolveResult]]] = {}
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the addresses of a host.
+
+        Raises:
+            OSError: It has none, or nobody knows.
+        """
+        asking = self._asking.setdefault((host, port, family), Aside(lambda: _resolved(host, port, family), "resolver"))
+        return await asking()
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def _resolved(host: str, port: int, family: int) -> list[ResolveResult]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG)
+    return [
+        ResolveResult(
+            hostname=host,
+            host=str(address[0]),
+            port=port,
+            family=kind,
+            proto=protocol,
+            flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+        )
+        for kind, _, protocol, _, address in found
+    ]
 
 
 class _Connector(aiohttp.TCPConnector):

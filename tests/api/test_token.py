@@ -1,6 +1,9 @@
 """The token: read when it is sent, from where it is now, and never shown."""
 
+import errno
 import os
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.api import errors
-from exporter.api.token import EnvironmentToken, FileToken, TokenError, TokenSource
+from exporter.api.token import MAX_SIZE, READ_AGAIN, EnvironmentToken, FileToken, TokenError, TokenSource
 from tests.api.harness import BASE_URL, ENVIRONMENT, TOKEN, at_once, client
 
 VARIABLE = "EXPORTER_TEST_TOKEN"
@@ -177,6 +180,13 @@ def test_no_source_shows_the_token(put: Put) -> None:
     assert "must-never-be-shown" not in f"{source!r} {source} {client(token=source).settings}"
 
 
+@pytest.fixture
+def no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read a token's file for each request."""
+    monkeypatch.setattr("exporter.api.token.READ_AGAIN", 0.0)
+
+
+@pytest.mark.usefixtures("no_cache")
 async def test_a_call_sends_the_token_of_the_moment(respx_mock: respx.MockRouter, tmp_path: Path) -> None:
     route = respx_mock.get(f"{BASE_URL}/environments").mock(return_value=httpx.Response(200, json={"data": []}))
     file = tmp_path / "token"
@@ -187,6 +197,7 @@ async def test_a_call_sends_the_token_of_the_moment(respx_mock: respx.MockRouter
     assert [call.request.headers["Authorization"] for call in route.calls] == ["Bearer pt-1", "Bearer pt-2"]
 
 
+@pytest.mark.usefixtures("no_cache")
 async def test_a_retry_sends_the_token_of_the_moment(respx_mock: respx.MockRouter, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("pt-1")
@@ -215,3 +226,80 @@ async def test_without_a_token_nothing_is_sent_and_authentication_has_failed(
     assert not route.called
     assert api.counts.total == 0
     assert api.counts.retries == {}
+
+
+async def test_a_file_is_read_once_a_second_and_again_when_its_token_is_refused(
+    respx_mock: respx.MockRouter, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("pt-1")
+    statuses = iter([200, 200, 401])
+    route = respx_mock.get(f"{BASE_URL}/environments").mock(
+        side_effect=lambda _: httpx.Response(next(statuses, 200), json={"data": []})
+    )
+    async with client(token=FileToken(file)) as api:
+        await api.environments(deadline=at_once())
+        file.write_text("pt-2")
+        await api.environments(deadline=at_once())
+        with pytest.raises(errors.Unauthenticated):
+            await api.environments(deadline=at_once())
+        await api.environments(deadline=at_once())
+        api._token._known = ("pt-old", time.monotonic() - READ_AGAIN)
+        await api.environments(deadline=at_once())
+    sent = [call.request.headers["Authorization"].removeprefix("Bearer ") for call in route.calls]
+    assert sent == ["pt-1", "pt-1", "pt-1", "pt-2", "pt-2"]
+
+
+def test_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "token")
+    with pytest.raises(TokenError, match=r"cannot be read: it is not a regular file$"):
+        FileToken(tmp_path / "token").read()
+
+
+@pytest.mark.parametrize("size", [MAX_SIZE, MAX_SIZE + 1])
+def test_a_huge_file_is_no_token(tmp_path: Path, size: int) -> None:
+    (tmp_path / "token").write_text("x" * size)
+    if size > MAX_SIZE:
+        with pytest.raises(TokenError, match="it is too large"):
+            FileToken(tmp_path / "token").read()
+    else:
+        assert len(FileToken(tmp_path / "token").read()) == size
+
+
+def test_a_path_with_a_nul_character_is_refused() -> None:
+    with pytest.raises(TokenError, match="NUL"):
+        FileToken(Path("/run/\0token")).read()
+
+
+async def test_a_file_system_that_does_not_answer_blocks_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answers = threading.Event()
+    calls: list[Path] = []
+
+    def hang(self: FileToken) -> bytes:
+        calls.append(self.path)
+        answers.wait(60)
+        return b"pt-1"
+
+    monkeypatch.setattr(FileToken, "_content", hang)
+    monkeypatch.setattr("exporter.api.token.READ_TIMEOUT", 0.05)
+    async with client(token=FileToken(tmp_path / "token")) as api:
+        for _ in range(3):
+            with pytest.raises(errors.Unauthenticated, match="its file system does not answer within"):
+                await api.stats(ENVIRONMENT, deadline=at_once())
+        assert len(calls) == 1, "one thread hangs, not one per request"
+        answers.set()
+        monkeypatch.setattr("exporter.api.token.READ_TIMEOUT", 60)
+        assert await api._token.get() == "pt-1"
+
+
+async def test_a_lack_of_descriptors_is_not_called_a_bad_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    (tmp_path / "token").write_text("pt-1")
+    async with client(token=FileToken(tmp_path / "token")) as api:
+        monkeypatch.setattr("exporter.api.token.os.open", fail)
+        with pytest.raises(errors.NetworkError, match="cannot be read: Too many open files"):
+            await api.stats(ENVIRONMENT, deadline=at_once())
