@@ -4,6 +4,7 @@
 Loopback addresses are never reached through a proxy: the token would leave the machine in clear text.
 """
 
+import base64
 import ipaddress
 import os
 from collections.abc import Mapping
@@ -36,6 +37,19 @@ class Proxy:
 
     variable: str
     url: httpx.URL
+
+    @property
+    def address(self) -> httpx.URL:
+        """The address without credentials."""
+        return self.url.copy_with(userinfo=b"")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What to send to the proxy itself."""
+        if not self.url.userinfo:
+            return {}
+        credentials = base64.b64encode(f"{self.url.username}:{self.url.password}".encode()).decode()
+        return {"Authorization": f"Basic {credentials}"}
 
     def __str__(self) -> str:
         """The address without credentials, as errors show it."""
@@ -80,7 +94,12 @@ def _parse(variable: str, value: str) -> Proxy:
         raise ProxyError(f"{variable}: a proxy of {shown} is not supported; use http:// or https://")
     try:
         url = httpx.URL(text)
-        known = bool(url.host) and (url.port is None or 0 < url.port <= 65535)
+        host, authority = url.host, text.rpartition("@")[2]
+        known = (
+            bool(host)
+            and ("[" in authority) == (":" in host) == (_address(host) is not None and "]" in authority)
+            and (url.port is None or 0 < url.port <= 65535)
+        )
     except (httpx.InvalidURL, ValueError):
         known = False
     if not known:

@@ -4,7 +4,9 @@ Why aiohttp and not httpcore: docs/decisions/0001-http-transport.md.
 """
 
 import asyncio
+import functools
 import os
+import re
 import select
 import socket
 import ssl
@@ -58,9 +60,9 @@ class Transport(AiohttpTransport):
     """
 
     def __init__(self, context: ssl.SSLContext, proxy: Proxy | None) -> None:
-        super().__init__(
-            verify=context, proxy=None if proxy is None else httpx.Proxy(proxy.url), client=self._make_session
-        )
+        # aiohttp hands on the Authorization header of a proxy's headers as Proxy-Authorization.
+        way = None if proxy is None else httpx.Proxy(proxy.address, headers=proxy.headers)
+        super().__init__(verify=context, proxy=way, client=self._make_session)
         self._named_proxy = proxy
 
     def _make_session(self) -> aiohttp.ClientSession:
@@ -82,8 +84,10 @@ class Transport(AiohttpTransport):
             response = await super().handle_async_request(request)
             try:
                 content = await _content(response)
-            finally:
-                await response.aclose()
+            except BaseException:
+                _close_connection(response)  # whatever else it may hold is not waited for, nor used
+                raise
+            await response.aclose()
         except httpx.TransportError as error:
             raise self._explained(error, error.__cause__ or error) from error
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
@@ -96,6 +100,13 @@ class Transport(AiohttpTransport):
         kind, words = (type(error), str(error)) if cause is error else _explain(error, cause)
         through = "" if self._named_proxy is None else f" (through the proxy {self._named_proxy})"
         return kind(f"{words}{through}")
+
+
+def _close_connection(response: httpx.Response) -> None:
+    """Close the connection of an answer that is not read to its end, or is not what it should be."""
+    under_way = getattr(response.stream, "_aiohttp_response", None)
+    if isinstance(under_way, aiohttp.ClientResponse):
+        under_way.close()
 
 
 _CONSUMED = (b"content-encoding", b"transfer-encoding", b"content-length")
@@ -243,15 +254,65 @@ def _resolved(host: str, port: int, family: int) -> list[ResolveResult]:
     ]
 
 
-class _Connector(aiohttp.TCPConnector):
-    """Keeps connections for reuse, but none that has said more than its answer.
+class _Handler(ResponseHandler):
+    """Keeps count of what a connection says, to find out whether that is more than its answer.
 
-    aiohttp notices surplus bytes only when they came together with the answer. What comes later, while the connection
-    is idle, it would take for the answer to the next request, which may be another environment's.
+    aiohttp's parser swallows the beginning of a second answer without a sign, and would take the rest of it for the
+    answer to the next request.
     """
 
+    def set_response_params(self, **params: Any) -> None:
+        """Begin with a new answer."""
+        self.received = 0
+        self.head = b""
+        self.head_size: int | None = None
+        self.tail = b""
+        super().set_response_params(**params)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came."""
+        self.received += len(data)
+        if self.head_size is None and len(self.head) < MAX_HEAD:
+            self.head = self.head + data if self.head else data
+            end = self.head.find(b"\r\n\r\n")
+            if end >= 0:
+                self.head, self.head_size = self.head[:end], end + 4
+        self.tail = (self.tail + data[-5:])[-5:]
+        super().data_received(data)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether exactly one final answer has been received, complete, and not a byte more; if unsure, not."""
+        head, size = self.head, self.head_size
+        status = _STATUS.match(head)
+        if size is None or status is None or status[1].startswith(b"1"):
+            return False
+        length = _LENGTH.search(head)
+        if status[1] in (b"204", b"304"):
+            return self.received == size
+        if length is not None:
+            return self.received == size + int(length[1])
+        return _CHUNKED.search(head) is not None and self.tail == b"0\r\n\r\n"
+
+
+MAX_HEAD = 64 * 1024
+"""Bytes of an answer in which its head is looked for."""
+
+_STATUS = re.compile(rb"HTTP/1\.1 (\d\d\d)(?: |$)")
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*(?:\r\n|$)", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked[ \t]*(?:\r\n|$)", re.IGNORECASE)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Keeps connections for reuse, but none that has said more than its answer: that would be another's answer."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._factory = functools.partial(_Handler, loop=self._loop)  # type: ignore[assignment]  # a subclass
+
     def _release(self, key: Any, protocol: ResponseHandler, *, should_close: bool = False) -> None:
-        super()._release(key, protocol, should_close=should_close)
+        exact = isinstance(protocol, _Handler) and protocol.is_exact
+        super()._release(key, protocol, should_close=should_close or not exact)
         # Without a parser all that arrives is kept aside, and shows in `should_close`.
         protocol._parser = None
 
