@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint format docs clean lock
+.PHONY: help demo test test-long lint format docs site clean lock
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -50,9 +50,18 @@ docs: $(VENV)/.dev ## Write what is generated: the tables in the documentation, 
 	$(BIN)/python -m exporter.web.openapi > docs/openapi.json
 	$(BIN)/python -m tools.manifests
 
+site: $(VENV)/.site ## Build the documentation's site in .cache/site, and check its links
+	$(VENV)/site/bin/mkdocs build --quiet
+
+$(VENV)/.site: requirements-docs.txt $(VENV)/.python
+	$(PYTHON) -m venv $(VENV)/site
+	$(VENV)/site/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.txt
+	@touch $@
+
 lock: ## Pin the dependencies anew, with hashes (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras --upgrade pyproject.toml -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras --upgrade pyproject.toml --group dev -o requirements-dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras --upgrade --group docs -o requirements-docs.txt
 
 clean: ## Remove what make made
 	rm -rf $(VENV) .cache build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

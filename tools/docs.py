@@ -15,6 +15,7 @@ from exporter.mixin.rules.catalogue import alerts, recorded
 from exporter.thresholds import REASONS, Thresholds
 from tests.rules.shapes import SHAPES
 from tools.markdown import fill, table
+from tools.reference import settings
 
 ROOT = Path(__file__).parent.parent
 SEVERITIES = ("critical", "warning", "info")
@@ -104,6 +105,8 @@ def _firing(first: Mapping[str, int]) -> str:
 
 PLACES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"metrics": metrics_table},
+    "docs/metrics.md": {"metrics": metrics_table},
+    "docs/configuration.md": {"settings": settings},
     "docs/architecture.md": {"layers": layers_list},
     "docs/alerts.md": {
         "shapes": shapes_table,
