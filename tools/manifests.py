@@ -1,7 +1,7 @@
-"""Write deploy/kubernetes, for those without Helm, from the chart: ``python -m tools.manifests [--check]``.
+"""Write what is deployed without Helm, from the chart and the examples: ``python -m tools.manifests [--check]``.
 
 With ``--check`` nothing is written; the exit status is 1 if a file is not current. Without helm on this machine, only
-the rules are written or checked.
+what needs no chart is written or checked.
 """
 
 import json
@@ -23,6 +23,10 @@ CHART = ROOT / "deploy" / "helm" / "qoder-work-exporter"
 OUTPUT = ROOT / "deploy" / "kubernetes"
 NAME = "qoder-work-exporter"
 HEAD = "# Written by `make docs` from {source}; not to be edited by hand. Change it with kustomize.\n"
+QUIET_HEAD = """\
+# Written by `make docs` from prometheus/alertmanager.yml, with receivers that tell nobody: look at the alerts at
+# http://localhost:9093. To be told, give the receivers at the end a webhook, an e-mail address or a chat.
+"""
 HELMS_OWN = ("app.kubernetes.io/managed-by", "helm.sh/chart")
 VALUES = {
     "fullnameOverride": NAME,
@@ -64,9 +68,20 @@ def rendered() -> list[dict[str, Any]]:
     return objects
 
 
+def quiet_alertmanager() -> str:
+    """The example of Alertmanager's configuration, with receivers that tell nobody."""
+    example = (ROOT / "prometheus" / "alertmanager.yml").read_text(encoding="utf-8")
+    routes, marker, _ = example.partition("\nreceivers:\n")
+    names = [receiver["name"] for receiver in yaml.safe_load(example)["receivers"]]
+    return QUIET_HEAD + routes + marker + "".join(f"  - name: {name}\n" for name in names)
+
+
 def current() -> dict[Path, str]:
     """Every file as it should be."""
-    expected = {OUTPUT / "operator" / "rules.yaml": _text("the rules", [rule()])}
+    expected = {
+        OUTPUT / "operator" / "rules.yaml": _text("the rules", [rule()]),
+        ROOT / "deploy" / "compose" / "alertmanager.yml": quiet_alertmanager(),
+    }
     if shutil.which("helm"):
         objects = rendered()
         monitors = [item for item in objects if item["kind"] == "ServiceMonitor"]

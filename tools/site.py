@@ -1,4 +1,4 @@
-"""A hook of mkdocs: links that leave docs/ lead to files of the repository, which the site has not; they become text."""
+"""A hook of mkdocs: links that leave docs/ lead to files that the site has not; they become text."""
 
 import posixpath
 import re
