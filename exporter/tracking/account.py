@@ -7,6 +7,7 @@ import httpx
 from exporter.api.client import WorkAPI
 from exporter.tracking.ad_hoc import AdHoc
 from exporter.tracking.discovery import Discovery
+from exporter.tracking.schedule import Schedule
 from exporter.tracking.settings import AccountSettings, TrackingSettings
 from exporter.tracking.tracker import Tracker
 from exporter.tracking.view import AccountView, Conflict, EnvironmentIdentity, GoneEnvironment
@@ -32,6 +33,7 @@ class Account:
         watched: How many environments are read through the account.
         conflicts: Those that it sees, and that an account before it reads.
         gone: Those that have left it lately.
+        schedule: In which order its environments are refreshed.
         ad_hoc: Environments that are not watched, and read when somebody asks for them.
     """
 
@@ -50,6 +52,7 @@ class Account:
         self.watched = 0
         self.conflicts: tuple[Conflict, ...] = ()
         self.gone: dict[str, GoneEnvironment] = {}
+        self.schedule = Schedule(settings.client.max_concurrency, tracking.max_staleness)
         self.ad_hoc = AdHoc(settings.name, self._unwatched_tracker)
         self._tracking = tracking
         self._now = now
@@ -70,6 +73,7 @@ class Account:
     def reconfigure(self, settings: AccountSettings, tracking: TrackingSettings) -> None:
         """Go on by other settings that need no other client."""
         self.settings, self._tracking = settings, tracking
+        self.schedule.reconfigure(settings.client.max_concurrency, tracking.max_staleness)
         self.discovery.reconfigure(settings, self.api)
 
         def change(tracker: Tracker) -> None:
@@ -83,6 +87,7 @@ class Account:
         Args:
             discovery: Whether to stop the discoveries too; not where a successor has taken them over.
         """
+        self.schedule.close()
         if discovery:
             await self.discovery.close()
         await self.ad_hoc.close()

@@ -65,8 +65,7 @@ class Fleet:
             account.discovery.start()
         await self._looked()
         self._started.set()
-        for tracker in self._roster:
-            tracker.refresh(time.monotonic() + self._tracking.min_interval)
+        self._refresh(time.monotonic() + self._tracking.min_interval, None)
 
     async def reconfigure(self, accounts: Sequence[AccountSettings], tracking: TrackingSettings) -> None:
         """Go on by another configuration. What it still has stays the same: clients, trackers, counters, what is shown.
@@ -213,8 +212,14 @@ class Fleet:
     def _trackers(self, only: EnvironmentIdentity | None) -> Iterator[Tracker]:
         return (tracker for tracker in self._roster if only is None or tracker.environment == only)
 
-    def _refresh(self, deadline: float, only: EnvironmentIdentity | None) -> set[asyncio.Task[None]]:
-        return {task for tracker in self._trackers(only) if (task := tracker.refresh(deadline)) is not None}
+    def _refresh(self, deadline: float, only: EnvironmentIdentity | None) -> set[asyncio.Future[None]]:
+        """Let refreshes begin that are due, and return those under way: one by itself at once, all in their order."""
+        if only is not None:
+            return {task for tracker in self._trackers(only) if (task := tracker.refresh(deadline)) is not None}
+        begun: set[asyncio.Future[None]] = set()
+        for account, trackers in self._roster.by_account().items():
+            begun |= account.schedule.refresh(trackers, deadline)
+        return begun
 
     async def _looked(self) -> None:
         await asyncio.gather(*(account.discovery.looked.wait() for account in self._accounts))

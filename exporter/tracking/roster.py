@@ -54,9 +54,12 @@ class Roster:
     def __len__(self) -> int:
         return len(self._trackers)
 
-    def pairs(self) -> list[tuple[Account, Tracker]]:
-        """Return each tracker with the account through which it reads."""
-        return [(self._accounts[key], tracker) for key, tracker in self._trackers.items()]
+    def by_account(self) -> dict[Account, list[Tracker]]:
+        """Return the trackers of each account that has any."""
+        found: dict[Account, list[Tracker]] = {}
+        for key, tracker in self._trackers.items():
+            found.setdefault(self._accounts[key], []).append(tracker)
+        return found
 
     def leaving(self) -> frozenset[str]:
         """Return the IDs of the environments that are no longer listed, and watched until they are drained."""
@@ -134,6 +137,7 @@ class Roster:
         for key in self._trackers.keys() - wanted.keys():
             identity = self._trackers[key].environment
             log.info("no longer watched", account=identity.account, **identity.fields)
+            self._accounts[key].schedule.drop(self._trackers[key])
             self._park(key)
 
     def _park(self, key: Key) -> None:

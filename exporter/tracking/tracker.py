@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from math import inf
+from zlib import crc32
 
 import structlog
 
@@ -31,6 +32,9 @@ INTERNAL = "internal"
 
 STALLED_AFTER = 30.0
 """Seconds that are granted beyond three request time-outs, for waiting one's turn."""
+
+STATS_EVERY = 3
+"""While nothing is live and requests are scarce, the statistics are read at every third refresh."""
 
 LEFT_OUT_FOR = 3
 """Refreshes in a row that fail because the list leaves out what the API has; then that is asked for alone."""
@@ -69,6 +73,9 @@ class Tracker:
         self._now = now
         self._refresh: asyncio.Task[None] | None = None
         self._reading_from: Source | None = None
+        self._sparing = False
+        self._spared = False
+        self._turn = crc32(environment.id.encode())  # so that not all read their statistics at the same refresh
         self._begun = self._ended = self._read_at = -inf
         self._snapshot: Snapshot | None = None
         self._left_out: Counter[str] = Counter()
@@ -85,10 +92,11 @@ class Tracker:
 
     # -- for the fleet ------------------------------------------------------------------------------------------------
 
-    def refresh(self, deadline: float) -> asyncio.Task[None] | None:
+    def refresh(self, deadline: float, *, sparing: bool = False) -> asyncio.Task[None] | None:
         """Return the refresh under way, or a new one; None if the data are too young to be read again.
 
         Args:
+            sparing: Whether requests are scarce: while nothing is live, the statistics are then read now and then only.
             deadline: On ``time.monotonic()``'s clock. A refresh that is not done by then goes on, and serves the next
                 scrape; but it sends nothing again. One that is joined goes by the latest deadline of those who wait.
         """
@@ -98,12 +106,38 @@ class Tracker:
             if self._reading_from is not None and self._reading_from.deadline is not None:
                 self._reading_from.deadline = max(deadline, self._reading_from.deadline)
             return self._refresh
-        if monotonic() - self._begun < self._settings.min_interval:
+        if not self.due:
             return None
         self._begun = monotonic()
         self._reading_from = self._source(deadline)
+        self._sparing = sparing
         self._refresh = asyncio.create_task(self._run(self._reading_from), name=f"refresh {self.environment.id}")
         return self._refresh
+
+    @property
+    def refreshing(self) -> bool:
+        """Whether a refresh is under way."""
+        return self._refresh is not None and not self._refresh.done()
+
+    @property
+    def due(self) -> bool:
+        """Whether the last refresh began long enough ago for another one."""
+        return monotonic() - self._begun >= self._settings.min_interval
+
+    @property
+    def begun_at(self) -> float:
+        """When the last refresh began, on the clock of ``spans``; long ago if there was none."""
+        return self._begun
+
+    @property
+    def busy(self) -> bool:
+        """Whether there were live items when it was read last."""
+        return bool(self.ledger.live)
+
+    @property
+    def min_interval(self) -> float:
+        """Seconds between the beginnings of two refreshes, at the least."""
+        return self._settings.min_interval
 
     def view(self) -> EnvironmentView:
         """What to show now."""
@@ -260,7 +294,7 @@ class Tracker:
         self._snapshot, self._read_at = Snapshot(read_at, queue, failure if isinstance(failure, Stats) else None), began
         if isinstance(failure, BaseException):
             raise failure
-        if queue is not None and isinstance(failure, Stats):
+        if queue is not None and isinstance(failure, Stats) and not self._spared:
             self._compare(queue, failure)
 
     def _compare(self, queue: Queue, stats: Stats) -> None:
@@ -279,8 +313,18 @@ class Tracker:
     async def _read_stats(self, source: Source) -> Stats | None:
         if not self._settings.queue_stats:
             return None
+        known = self._snapshot.stats if self._snapshot is not None else None
+        self._turn += 1
+        self._spared = self._sparing and known is not None and self._can_be_spared(known)
+        if self._spared:
+            return known
         answer = await source.stats()
         return stats_of(answer.value, answer.read_at)
+
+    def _can_be_spared(self, known: Stats) -> bool:
+        """Whether these statistics may be shown once more: the queue was empty, and the list will say if it is not."""
+        idle = known.queued == 0 and not self.busy and not known.oldest_queued_at
+        return idle and self._up and self._turn % STATS_EVERY != 0 and self._recent(self._read_at)
 
     async def _read_queue(self, source: Source, stats: asyncio.Task[Stats | None]) -> Queue:
         if self.resync.due:
