@@ -52,7 +52,7 @@ class Account:
         self.watched = 0
         self.conflicts: tuple[Conflict, ...] = ()
         self.gone: dict[str, GoneEnvironment] = {}
-        self.schedule = Schedule(settings.client.max_concurrency, tracking.max_staleness)
+        self.schedule = Schedule(settings.client, tracking.max_staleness)
         self.ad_hoc = AdHoc(settings.name, self._unwatched_tracker)
         self._tracking = tracking
         self._now = now
@@ -73,7 +73,7 @@ class Account:
     def reconfigure(self, settings: AccountSettings, tracking: TrackingSettings) -> None:
         """Go on by other settings that need no other client."""
         self.settings, self._tracking = settings, tracking
-        self.schedule.reconfigure(settings.client.max_concurrency, tracking.max_staleness)
+        self.schedule.reconfigure(settings.client, tracking.max_staleness)
         self.discovery.reconfigure(settings, self.api)
 
         def change(tracker: Tracker) -> None:

@@ -10,10 +10,14 @@ from collections.abc import Sequence
 from heapq import heappop, heappush
 from itertools import count
 
+from exporter.api.client import ClientSettings
 from exporter.tracking.tracker import Tracker
 
 PLACE_SECONDS = 2.0
 """How long a refresh keeps others from beginning: one that hangs must not hold up its neighbours."""
+
+USUAL_REQUESTS = 3
+"""Requests of a usual refresh; where the pace lets that many take longer, places are kept for so long."""
 
 MAX_INTERVAL = 60.0
 """How long after a scrape refreshes may still begin; less where scrapes come more often."""
@@ -26,13 +30,12 @@ class Schedule:
     """Lets the refreshes of one account begin.
 
     Args:
-        places: How many may be under way at a time: as many as requests.
+        client: How fast, and how much at a time, the account may be asked.
         max_staleness: Seconds after which data are withheld.
     """
 
-    def __init__(self, places: int, max_staleness: float) -> None:
-        self._places = places
-        self._lag = IDLE_LAG * max_staleness
+    def __init__(self, client: ClientSettings, max_staleness: float) -> None:
+        self._set(client, max_staleness)
         self._queue: list[tuple[float, int, Tracker]] = []
         self._waiting: dict[Tracker, tuple[float, asyncio.Future[None]]] = {}
         self._under_way = 0
@@ -98,10 +101,15 @@ class Schedule:
         for tracker in list(self._waiting):
             self.drop(tracker)
 
-    def reconfigure(self, places: int, max_staleness: float) -> None:
-        """Go on with another number of places."""
-        self._places, self._lag = places, IDLE_LAG * max_staleness
+    def reconfigure(self, client: ClientSettings, max_staleness: float) -> None:
+        """Go on by other settings."""
+        self._set(client, max_staleness)
         self._proceed()
+
+    def _set(self, client: ClientSettings, max_staleness: float) -> None:
+        self._places = client.max_concurrency
+        self._place_seconds = max(PLACE_SECONDS, USUAL_REQUESTS * self._places / client.requests_per_second)
+        self._lag = IDLE_LAG * max_staleness
 
     def _proceed(self) -> None:
         while self._queue and self._under_way < self._places:
@@ -118,7 +126,7 @@ class Schedule:
             return
         self._under_way += 1
         place = _Place(self)
-        overdue = asyncio.get_running_loop().call_later(PLACE_SECONDS, place.leave)
+        overdue = asyncio.get_running_loop().call_later(self._place_seconds, place.leave)
 
         def ended(_: asyncio.Task[None]) -> None:
             overdue.cancel()
