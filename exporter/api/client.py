@@ -264,7 +264,7 @@ class WorkAPI:
             raise errors.NetworkError(f"{message} ({self._host})", endpoint=endpoint) from None
         finally:
             self.counts.answered(endpoint, code, time.monotonic() - start)
-        self.clock.heard(response.headers.get("date"), sent_at, self._now())
+        self.clock.observe(response.headers.get("date"), sent_at, self._now())
         self.counts.received_bytes += len(response.content)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             self._token.refused()

@@ -20,31 +20,62 @@ def http_date(header: str) -> float | None:
         return None
 
 
+EARLIEST, LATEST = 1_577_836_800.0, 4_102_444_800.0
+"""Unix times between which a date can be meant seriously: from 2020 until 2100."""
+
+SURPRISING = 3600.0
+"""Seconds of skew above which the first answer alone is not believed."""
+
+CONFIRMATIONS = 3
+"""Answers in a row that must agree on a step of the API's clock before it is believed."""
+
+Bounds = tuple[float, float]
+
+
 class APIClock:
     """An estimate of the API's clock.
 
     Each answer bounds the skew: the API wrote its date after the request was sent and before the answer came, and cut
     off less than a second. The estimate is 0 if all answers allow it, since a slow answer allows almost anything, else
-    the middle of what they allow. When they contradict one another, a clock was set: the newest answer alone counts.
+    the middle of what they allow.
+
+    An answer that contradicts the earlier ones is an outlier, such as a page from a cache or a server whose clock is
+    wrong, until several in a row say the same: then the clock was set. So is a first one that is hours off.
     """
 
     def __init__(self, local: Callable[[], float]) -> None:
         self._local = local
-        self._bounds: tuple[float, float] | None = None
+        self._bounds: Bounds | None = None
+        self._step: Bounds | None = None
+        self._confirmations = 0
 
-    def heard(self, date: str | None, sent_at: float, received_at: float) -> None:
-        """Take in one answer's ``Date`` header; without a readable one nothing is learnt."""
+    def observe(self, date: str | None, sent_at: float, received_at: float) -> None:
+        """Learn from one answer's ``Date`` header; from one that is missing, unreadable or absurd, nothing.
+
+        Args:
+            date: The header.
+            sent_at: Local unix time at which the request was sent …
+            received_at: … and at which its answer came.
+        """
         written = None if date is None else http_date(date)
-        if written is None:
+        if written is None or not EARLIEST <= written <= LATEST:
             return
-        low, high = written - received_at, written + RESOLUTION - sent_at
-        if self._bounds is not None and low <= self._bounds[1] and high >= self._bounds[0]:
-            low, high = max(low, self._bounds[0]), min(high, self._bounds[1])
-        self._bounds = (low, high)
+        bounds = written - received_at, written + RESOLUTION - sent_at
+        expected = self._bounds or (-SURPRISING, SURPRISING)
+        if _overlap(expected, bounds) is not None:
+            # The invariant: the bounds are what all answers since the last step allow, so they only get narrower.
+            self._bounds = bounds if self._bounds is None else _overlap(self._bounds, bounds)
+            self._step, self._confirmations = None, 0
+            return
+        agreed = None if self._step is None else _overlap(self._step, bounds)
+        self._confirmations = 1 if agreed is None else self._confirmations + 1
+        self._step = agreed or bounds
+        if self._confirmations >= CONFIRMATIONS:
+            self._bounds, self._step, self._confirmations = self._step, None, 0
 
     @property
     def skew(self) -> float | None:
-        """API clock minus local clock in seconds, or None before the first answer."""
+        """API clock minus local clock in seconds, or None before an answer that is believed."""
         if self._bounds is None:
             return None
         low, high = self._bounds
@@ -58,3 +89,9 @@ class APIClock:
         """A local unix time on the API's clock."""
         skew = self.skew
         return local if skew is None or abs(skew) < APPLIED_FROM else local + skew
+
+
+def _overlap(one: Bounds, other: Bounds) -> Bounds | None:
+    """What two bounds both allow, or None if they contradict one another."""
+    low, high = max(one[0], other[0]), min(one[1], other[1])
+    return (low, high) if low <= high else None

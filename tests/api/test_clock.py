@@ -12,7 +12,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from exporter.api import errors
-from exporter.api.clock import APPLIED_FROM, RESOLUTION, APIClock, http_date
+from exporter.api.clock import APPLIED_FROM, CONFIRMATIONS, RESOLUTION, SURPRISING, APIClock, http_date
 from exporter.simulator import DEFAULT_TOKEN, RealClock, Simulation, SimulatorServer
 from tests.api.harness import BASE_URL, GivenToken, at_once, client
 
@@ -29,11 +29,17 @@ class Told:
         self.clock = APIClock(lambda: self.local)
 
     def hear(self, *, there: float = 0.0, back: float = 0.0, pause: float = 0.0) -> None:
-        """One answer: so many seconds to the moment at which its date is written, and from there until it is here."""
+        """Answers at one time: so many seconds until their date is written, and from there until they are here."""
         sent_at = self.local + pause
         written_at = sent_at + there
         self.local = written_at + back
-        self.clock.heard(formatdate(math.floor(written_at + self.skew), usegmt=True), sent_at, self.local)
+        for _ in range(CONFIRMATIONS):
+            self.observe(written_at + self.skew, sent_at)
+
+    def observe(self, written_at: float, sent_at: float | None = None) -> None:
+        """One answer with this date."""
+        date = formatdate(math.floor(written_at), usegmt=True)
+        self.clock.observe(date, self.local if sent_at is None else sent_at, self.local)
 
     @property
     def estimate(self) -> float:
@@ -62,10 +68,23 @@ def test_nothing_is_known_before_the_first_answer() -> None:
     assert clock.now() == NOW
 
 
-@pytest.mark.parametrize("date", [None, "", "soon", "9" * 400, "Wed, 01 Jul 999999999999 08:00:00 GMT", "1 Jan"])
+@pytest.mark.parametrize(
+    "date",
+    [
+        None,
+        "",
+        "soon",
+        "9" * 400,
+        "Wed, 01 Jul 999999999999 08:00:00 GMT",
+        "1 Jan",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Sat, 01 Jan 0001 00:00:00 GMT",
+    ],
+)
 def test_an_answer_without_a_date_teaches_nothing(date: str | None) -> None:
     clock = APIClock(lambda: NOW)
-    clock.heard(date, NOW, NOW)
+    clock.observe(date, NOW, NOW)
     assert clock.skew is None
 
 
@@ -132,7 +151,7 @@ def test_it_is_applied_from_two_seconds_on(skew: float, applied: bool) -> None:
 
 
 @given(st.floats(5, 1e6), st.booleans(), ANSWERS)
-def test_a_clock_that_is_set_is_noticed_at_once(
+def test_a_clock_that_is_set_is_noticed_when_answers_agree(
     jump: float, back: bool, answers: list[tuple[float, float, float]]
 ) -> None:
     told = Told(0.0)
@@ -141,6 +160,40 @@ def test_a_clock_that_is_set_is_noticed_at_once(
     told.skew = -jump if back else jump
     told.hear(there=0.01, back=0.01)
     assert abs(told.estimate - told.skew) <= RESOLUTION + 0.021
+
+
+@given(st.lists(st.floats(-1e8, 1e8).filter(lambda off: abs(off) > 5), max_size=20), st.booleans())
+def test_outliers_among_good_answers_move_nothing(offs: list[float], first: bool) -> None:
+    told = Told(0.0)
+    if not first:
+        told.observe(NOW)
+    for off in offs:
+        if not first or abs(off) > SURPRISING + 5:
+            told.observe(NOW + off)
+        told.observe(NOW)
+    assert told.clock.now() == told.local
+
+
+def test_a_first_answer_that_is_hours_off_is_believed_when_it_repeats() -> None:
+    told = Told()
+    for number in range(CONFIRMATIONS):
+        assert told.clock.skew is None, number
+        told.observe(NOW + 86_400)
+    assert told.estimate == pytest.approx(86_400, abs=RESOLUTION)
+
+
+def test_a_first_answer_that_is_minutes_off_is_believed_at_once() -> None:
+    told = Told()
+    told.observe(NOW + 600)
+    assert told.estimate == pytest.approx(600, abs=RESOLUTION)
+
+
+def test_outliers_that_disagree_confirm_nothing() -> None:
+    told = Told()
+    told.observe(NOW)
+    for number in range(20):
+        told.observe(NOW + 100 * (1 + number))
+    assert told.estimate == 0
 
 
 @pytest.mark.parametrize(
@@ -171,6 +224,8 @@ async def test_a_real_servers_clock_is_known(skew: float) -> None:
     simulation = Simulation(clock=RealClock(offset=skew))
     environment_id = simulation.create_environment("gpu-workers")
     async with SimulatorServer(simulation) as server, client(server.base_url, token=GivenToken(DEFAULT_TOKEN)) as api:
+        for _ in range(CONFIRMATIONS - 1):
+            await api.stats(environment_id, deadline=at_once())
         before = simulation.clock.now()
         answer = await api.stats(environment_id, deadline=at_once())
         after = simulation.clock.now()

@@ -126,7 +126,7 @@ async def test_requests_go_through_the_proxy_and_its_failures_name_it(monkeypatc
             proxy.then(hang_up)
             with pytest.raises(errors.NetworkError) as failure:
                 await api.stats(ENVIRONMENT, deadline=at_once())
-    assert str(failure.value).endswith(f" (through the proxy http://{proxy.authority})")
+    assert f" (through the proxy http://{proxy.authority})" in str(failure.value)
     assert "hunter2" not in repr(failure.value)
 
 
@@ -136,7 +136,8 @@ async def test_the_token_of_https_does_not_reach_the_proxy(monkeypatch: pytest.M
         async with client("https://api.test/api") as api:
             with pytest.raises(errors.NetworkError) as failure:
                 await api.stats(ENVIRONMENT, deadline=at_once())
-    assert str(failure.value) == f"stats: the proxy answered HTTP 403 (through the proxy http://{proxy.authority})"
+    words = f"stats: the proxy answered HTTP 403 (through the proxy http://{proxy.authority})"
+    assert str(failure.value).startswith(words)
     assert proxy.heads[0].startswith("CONNECT api.test:443 ")
     assert TOKEN not in "".join(proxy.heads)
 
