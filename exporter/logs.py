@@ -1,11 +1,12 @@
 """Log lines on standard error: one line an event, as logfmt or JSON, from this program and its libraries alike."""
 
+import json
 import logging
 import re
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -27,7 +28,21 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) != "\n"}
+_HOSTILE = (
+    *(
+        code for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) != "\n"
+    ),  # newlines are the renderers' own business
+    *(0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)),  # line separators, directions
+    *(0xFEFF, *range(0xD800, 0xE000), *range(0xE0000, 0xE0080)),  # byte order mark, surrogates, tags
+)
+"""Characters that steer a terminal, forge a line for readers that split as Python does, or hide what is written."""
+
+_ESCAPED = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _HOSTILE}
+_ESCAPED_JSON = {code: json.dumps(chr(code))[1:-1] if code > 0x7F else f"\\u{code:04x}" for code in _HOSTILE}
+"""As JSON writes them; the output of a JSON encoder has them in strings alone."""
+
+MAX_VALUE = 16_384
+"""Characters of one value that are written."""
 
 
 def configure(
@@ -83,9 +98,10 @@ def _quieten_libraries(*, debug: bool) -> None:
 
 def _renderers(format_: str) -> list[Processor]:
     if format_ == "json":
-        return [_order_keys, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        return [_order_keys, _bound, structlog.processors.JSONRenderer(_json)]
     return [
-        _escape_control_characters,
+        _bound,
+        _escape_hostile_characters,
         structlog.processors.LogfmtRenderer(key_order=_FIRST_KEYS, drop_missing=True, bool_as_flag=False),
     ]
 
@@ -103,12 +119,25 @@ def _mask_tokens(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     return event
 
 
-def _escape_control_characters(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Keep a stranger's text from steering the terminal; JSON escapes them by itself."""
+def _bound(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Cut what no line needs whole."""
+    for key, value in event.items():
+        if isinstance(value, str) and len(value) > MAX_VALUE:
+            event[key] = f"{value[:MAX_VALUE]}… ({len(value):,} characters)"
+    return event
+
+
+def _escape_hostile_characters(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Keep untrusted text from steering the terminal."""
     for key, value in event.items():
         if isinstance(value, str):
-            event[key] = value.translate(_CONTROL)
+            event[key] = value.translate(_ESCAPED)
     return event
+
+
+def _json(event: EventDict, **options: Any) -> str:
+    """Write JSON whose letters can be read, whatever the language, and that has no hostile character either."""
+    return json.dumps(event, ensure_ascii=False, **options).translate(_ESCAPED_JSON)
 
 
 def _order_keys(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -148,3 +148,32 @@ def test_a_strangers_text_cannot_steer_the_terminal_or_forge_a_line(format_: str
     structlog.get_logger().info("found", environment="a\x1b[31m\r\nts=now level=error")
     assert len(stream.getvalue().splitlines()) == 1
     assert "\x1b" not in stream.getvalue()
+
+
+HOSTILE = (
+    "\x00\x07\x08\x1b[2J\r\t\x7f\x85\x9b\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff\ud800\U000e0041"
+)
+
+
+@pytest.mark.parametrize("format_", logs.FORMATS)
+def test_no_hostile_character_is_written(format_: str) -> None:
+    stream = io.StringIO()
+    logs.configure("debug", format_=format_, stream=stream)
+    structlog.get_logger().info(f"a{HOSTILE}\nb", environment=f"Größe 环境 {HOSTILE}")
+    logging.getLogger("uvicorn.access").info("%s", f"GET /{HOSTILE}\n")
+    text = stream.getvalue()
+    assert len(text.splitlines()) == 2
+    assert not set(HOSTILE.replace("[2J", "")) & set(text)
+    assert "Größe 环境" in text
+    text.encode()
+    if format_ == "json":
+        assert [json.loads(line)["msg"] for line in lines(stream)] == [f"a{HOSTILE}\nb", f"GET /{HOSTILE}\n"]
+
+
+@pytest.mark.parametrize("format_", logs.FORMATS)
+def test_a_line_is_bounded(format_: str) -> None:
+    stream = io.StringIO()
+    logs.configure(format_=format_, stream=stream)
+    structlog.get_logger().info("found", environment="x" * 10_000_000)
+    assert len(stream.getvalue()) < 2 * logs.MAX_VALUE
+    assert "(10,000,000 characters)" in stream.getvalue()
