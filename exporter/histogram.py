@@ -22,11 +22,13 @@ class Example:
         labels: What identifies the culprit, for instance ``{"work_id": "work_…"}``.
         value: The observation itself.
         timestamp: Unix time of the observation.
+        text: How it was last written, kept by whoever writes it; many outlive thousands of scrapes.
     """
 
     labels: dict[str, str]
     value: float
     timestamp: float
+    text: str | None = field(default=None, init=False, repr=False, compare=False)
 
 
 @dataclass(slots=True)

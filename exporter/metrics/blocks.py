@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from exporter.histogram import Histogram
+from exporter.metrics.labels import label_value
 from exporter.metrics.samples import add_environment
 from exporter.metrics.table import MetricSpec
-from exporter.metrics.templates import Section, Templates
+from exporter.metrics.templates import Section, Templates, escaped
 from exporter.tracking.view import EnvironmentIdentity, EnvironmentView
 
 SLICE_SECONDS = 0.005
@@ -84,7 +85,7 @@ class Blocks:
             kept = self._kept[view.environment] = _Kept()
         kept.used = now
         if kept.view is not view and kept.view != view:
-            writer = _Writer(self._templates, kept.histograms)
+            writer = _Writer(self._templates, view.environment, kept.histograms)
             add_environment(writer, view)
             kept.block = writer.block()
             kept.view = view
@@ -97,10 +98,17 @@ class Blocks:
             self._kept = {key: kept for key, kept in self._kept.items() if now - kept.used <= KEPT_SECONDS}
 
 
+def _label(text: str) -> str:
+    return escaped(label_value(text))
+
+
 class _Writer:
     """Takes the samples of one environment."""
 
-    def __init__(self, templates: Templates, histograms: dict[MetricSpec, _KeptHistogram]) -> None:
+    def __init__(
+        self, templates: Templates, environment: EnvironmentIdentity, histograms: dict[MetricSpec, _KeptHistogram]
+    ) -> None:
+        self._identity = (_label(environment.id), _label(environment.name))  # the first labels of every sample
         self._values = templates.values
         self._templates = templates.histograms
         self._histograms = histograms
@@ -110,15 +118,17 @@ class _Writer:
     def add(self, spec: MetricSpec, labels: tuple[str, ...], value: float | None) -> None:
         if value is not None:
             section, template = self._values[spec]
-            self._lines[section].append(template.line(labels, value))
+            further = labels[len(self._identity) :]
+            escaped_labels = (*self._identity, *map(_label, further)) if further else self._identity
+            self._lines[section].append(template.line(escaped_labels, value))
 
-    def add_histogram(self, spec: MetricSpec, labels: tuple[str, ...], histogram: Histogram) -> None:
+    def add_histogram(self, spec: MetricSpec, _labels: tuple[str, ...], histogram: Histogram) -> None:
         if spec not in self._templates:
             return
         section, template = self._templates[spec]
         kept = self._histograms.get(spec)
         if kept is None or kept.histogram != histogram:
-            text = [part.encode() for part in template.text(labels, histogram)]
+            text = [part.encode() for part in template.text(self._identity, histogram)]
             kept = self._histograms[spec] = _KeptHistogram(histogram, text)
         kept.histogram = histogram  # lets go of an equal one of an older view
         self._texts.append((section, kept.text))

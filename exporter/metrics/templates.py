@@ -6,10 +6,11 @@ stays the only one that knows the formats.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
+from itertools import accumulate, groupby
+from operator import itemgetter
 
 from prometheus_client.core import Metric
 from prometheus_client.utils import floatToGoString
@@ -69,14 +70,14 @@ class ValueTemplate:
 
     def __init__(self, line: str, labels: int) -> None:
         marks = [chr(_MARK + index) for index in range(labels)]
-        self._order = sorted(range(labels), key=lambda index: line.index(marks[index]))
+        self._in_order = itemgetter(*sorted(range(labels), key=lambda index: line.index(marks[index])))
         self._template = _VALUE.sub(" %s", line.replace("%", "%%"))
         for mark in marks:
             self._template = self._template.replace(mark, "%s")
 
     def line(self, labels: Sequence[str], value: float) -> str:
-        """Return the line of a sample."""
-        return self._template % (*(escaped(labels[index]) for index in self._order), number(value))
+        """Return the line of a sample, whose labels are escaped."""
+        return self._template % (*self._in_order(labels), number(value))
 
 
 class HistogramTemplate:
@@ -101,21 +102,31 @@ class HistogramTemplate:
         self._with_exemplars = _Labelled(with_exemplars, labels)
 
     def text(self, labels: Sequence[str], histogram: Histogram) -> list[str]:
-        """Return the lines of a histogram, by section."""
-        rows = histogram.cumulative(self._bounds)
-        count = rows[-1][1]
-        values: list[str] | list[int]
-        if self._exemplars and histogram.examples:
+        """Return the lines of a histogram, whose labels are escaped, by section."""
+        totals, examples = self._buckets(histogram)
+        count = totals[-1]
+        values: Sequence[str] | Sequence[int]
+        if self._exemplars and examples:
             template = self._with_exemplars
-            values = [text for _, total, example in rows for text in (number(total), exemplar(example))]
+            texts = [""] * (2 * len(totals))
+            texts[::2] = map(number, totals)
+            for index, example in examples.items():
+                texts[2 * index + 1] = exemplar(example)
+            values = texts
         elif count < _SHORT:
-            template = self._small
-            values = [total for _, total, _ in rows]
+            template, values = self._small, totals
         else:
-            template = self._large
-            values = [number(total) for _, total, _ in rows]
-        text = template.labelled([escaped(label).replace("%", "%%") for label in labels])
+            template, values = self._large, [number(total) for total in totals]
+        text = template.labelled([label.replace("%", "%%") for label in labels])
         return (text % (*values, number(count), number(histogram.sum))).split(_PART)
+
+    def _buckets(self, histogram: Histogram) -> tuple[Sequence[int], Mapping[int, Example]]:
+        """The cumulative counts, and the examples by the bucket's index."""
+        if self._bounds is None:
+            return list(accumulate(histogram.counts)), histogram.examples
+        rows = histogram.cumulative(self._bounds)
+        examples = {index: example for index, (_, _, example) in enumerate(rows) if example is not None}
+        return [total for _, total, _ in rows], examples
 
 
 class _Labelled:
@@ -190,13 +201,13 @@ def _sections(text: str) -> list[tuple[str, str]]:
 
 
 @lru_cache(maxsize=16384)
+def escaped(text: str) -> str:
+    """Return what `label_value` made as it stands between the quotes of a label."""
+    return _escaped(text)
+
+
 def _escaped(text: str) -> str:
     return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
-
-
-def escaped(text: str) -> str:
-    """Return untrusted text as it stands between the quotes of a label."""
-    return _escaped(label_value(text))
 
 
 def number(value: float) -> str:
@@ -206,9 +217,11 @@ def number(value: float) -> str:
     return str(floatToGoString(value))  # type: ignore[no-untyped-call]
 
 
-def exemplar(example: Example | None) -> str:
-    """Return an example as it stands after a bucket, or nothing if there is none."""
-    if example is None:
-        return ""
-    labels = ",".join(f'{name}="{escaped(value)}"' for name, value in sorted(example.labels.items()))
-    return f" # {{{labels}}} {number(example.value)} {example.timestamp}"
+def exemplar(example: Example) -> str:
+    """Return an example as it stands after a bucket."""
+    if example.text is None:
+        labels = ",".join(f'{name}="{_escaped(label_value(value))}"' for name, value in sorted(example.labels.items()))
+        text = f" # {{{labels}}} {number(example.value)} {example.timestamp}"
+        object.__setattr__(example, "text", text)  # frozen for everybody else
+        return text
+    return example.text
