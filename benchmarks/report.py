@@ -5,18 +5,19 @@ import platform
 from collections.abc import Iterable, Sequence
 
 from benchmarks.limits import MIB, verdicts
-from benchmarks.results import Backlog, Comparison, Cost, Results, Start
+from benchmarks.results import Backlog, Comparison, Cost, Exposition, Results, Start
 from benchmarks.usage import Memory
 from tools.markdown import fill, table
 
 
-def report(results: Results, command: str, seconds: float) -> str:
+def report(results: Results, command: str, seconds: float, *, quick: bool = False) -> str:
     """All tables.
 
     Args:
         results: What to show.
         command: What made them.
         seconds: How long that took.
+        quick: Whether times are not judged.
     """
     parts = [_machine(command, seconds)]
     if results.histories:
@@ -32,7 +33,9 @@ def report(results: Results, command: str, seconds: float) -> str:
         parts += ["### Other cases", _others(others)]
     if results.backlog is not None:
         parts += [f"### {results.backlog.live:,} live items at once", _backlog(results.backlog)]
-    found = verdicts(results)
+    if results.exposition:
+        parts += ["### Writing the metrics", _exposition(results.exposition)]
+    found = verdicts(results, quick=quick)
     if found:
         rows = [[each.what, each.limit, each.measured, "yes" if each.holds else "**no**"] for each in found]
         parts += ["### Limits", table(["what", "limit", "measured", "holds"], rows)]
@@ -160,6 +163,29 @@ def _backlog(backlog: Backlog) -> str:
         ["checkpoint", _bytes(backlog.first.checkpoint)],
     ]
     return table(["", ""], rows)
+
+
+def _exposition(expositions: Sequence[Exposition]) -> str:
+    header = ["environments", "series", "encoding", "size", "CPU", "client_golang", "ratio", "loop at one thing"]
+    header += ["peak memory", "client_golang's", f"{expositions[0].scrapers} scrapers at once"]
+    rows = []
+    for each in expositions:
+        for written in each.written:
+            peer = ["not built", ""]
+            if written.peer_cpu is not None:
+                peer = [_milliseconds(written.peer_cpu), f"{written.cpu / written.peer_cpu:.2f}"]
+            first = written is each.written[0]
+            peer_peak = "" if each.peer_peak is None else _bytes(each.peer_peak)
+            of_all = [_milliseconds(each.longest), _bytes(each.peak), peer_peak]
+            of_all.append(f"{each.encodings} encoding, {_milliseconds(each.together)}")
+            start = [f"{each.environments:,}", f"{each.series:,}"]
+            costs = [written.coding, _bytes(written.size), _milliseconds(written.cpu), *peer]
+            rows.append([*(start if first else ["", ""]), *costs, *(of_all if first else [""] * len(of_all))])
+    return table(header, rows)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:,.{1 if seconds < 0.01 else 0}f} ms"
 
 
 def _seconds(seconds: float) -> str:

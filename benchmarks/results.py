@@ -158,6 +158,50 @@ class Backlog:
     first: FirstTraversal
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What writing the metrics costs in one encoding: medians over several scrapes.
+
+    Attributes:
+        coding: gzip or identity.
+        size: Bytes of the body.
+        cpu: Seconds of CPU time of the exporter.
+        peer_cpu: The same of the exporter on client_golang; None where it could not be built.
+    """
+
+    coding: str
+    size: int
+    cpu: float
+    peer_cpu: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Exposition:
+    """What writing the metrics of synthetic environments costs, if every scrape finds all of them changed.
+
+    Attributes:
+        environments: How many there are.
+        series: How many series they have.
+        written: The cost by encoding.
+        longest: CPU time of what held up the event loop longest, in seconds.
+        peak: The exporter's memory at its peak, in bytes.
+        peer_peak: The peer's.
+        scrapers: How many scrapers came at once.
+        encodings: How many times the metrics were written for them.
+        together: Seconds of CPU time of all their scrapes.
+    """
+
+    environments: int
+    series: int
+    written: list[Written]
+    longest: float
+    peak: int
+    peer_peak: int | None
+    scrapers: int
+    encodings: int
+    together: float
+
+
 @dataclass(slots=True)
 class Results:
     """Everything that was measured; what was not asked for is missing.
@@ -169,6 +213,7 @@ class Results:
         environments: Many environments.
         starts: First starts at the default pace.
         backlog: A large backlog.
+        exposition: Writing the metrics, by number of environments.
     """
 
     histories: list[Comparison] = field(default_factory=list)
@@ -177,3 +222,4 @@ class Results:
     environments: Comparison | None = None
     starts: list[Start] = field(default_factory=list)
     backlog: Backlog | None = None
+    exposition: list[Exposition] = field(default_factory=list)

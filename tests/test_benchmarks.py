@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """What the program finds out: the exporter and the peer in processes of their own, on a simulated API."""
     data = tmp_path_factory.mktemp("benchmarks") / "results.json"
-    cases = [f"--cases={name}" for name in ("histories", "idle", "environments")]
+    cases = [f"--cases={name}" for name in ("histories", "idle", "environments", "exposition")]
     command = [sys.executable, "-m", "benchmarks", "--quick", "--scrapes=2", "--peer-pages=2", f"--json={data}", *cases]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
@@ -68,6 +68,18 @@ def test_the_first_scrape_after_a_restart_is_whole(results: Results) -> None:
     longest = results.histories[-1]
     assert longest.restart.whole
     assert longest.restart.requests < longest.items / PAGE / 10
+
+
+def test_many_scrapers_at_once_cost_one_encoding(results: Results) -> None:
+    assert [exposition.environments for exposition in results.exposition] == [1, 100, 500]
+    assert {exposition.encodings for exposition in results.exposition} == {1}
+
+
+def test_a_quick_run_judges_no_times(results: Results) -> None:
+    timed = {verdict.what for verdict in verdicts(results) if verdict.timed}
+    judged = {verdict.what for verdict in verdicts(results, quick=True)}
+    assert timed
+    assert judged == {verdict.what for verdict in verdicts(results)} - timed
 
 
 def test_what_was_measured_is_judged(results: Results) -> None:
@@ -126,6 +138,7 @@ def test_the_document_has_the_figures_of_a_whole_run_and_they_keep_every_limit()
         "More live items",
         "Other cases",
         "100,000 live items",
+        "Writing the metrics",
         "Limits",
     ):
         assert f"### {heading}" in figures

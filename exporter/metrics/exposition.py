@@ -24,6 +24,9 @@ from exporter.tracking.view import EnvironmentView, FleetView
 GZIP_LEVEL = 2
 """Of isal's four levels the one with the smallest result, and yet five times as fast as zlib's fastest."""
 
+COMPRESSED_AT_ONCE = 16
+"""Environments whose text takes less than a millisecond to compress: not worth the way to a thread and back."""
+
 FORMATS_KEPT = 2
 """How many formats' texts are kept: the scrapers of one fleet ask for one, a browser or curl for another."""
 
@@ -174,8 +177,11 @@ class Exposition:
             yield end
 
         if gzip:
-            loop = asyncio.get_running_loop()
-            compressed = await loop.run_in_executor(self._threads, lambda: list(_compressed(pieces())))
+            if len(rendered) <= COMPRESSED_AT_ONCE:
+                compressed = list(_compressed(pieces()))
+            else:
+                loop = asyncio.get_running_loop()
+                compressed = await loop.run_in_executor(self._threads, lambda: list(_compressed(pieces())))
             body = _Body(lambda: iter(compressed), sum(map(len, compressed)))
         else:
             body = _Body(pieces)
