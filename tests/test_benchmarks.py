@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.layout import PAGE, Layout, fewest_windows
 from benchmarks.limits import verdicts
+from benchmarks.pictures import PICTURES, curve, rows_of, seconds
 from benchmarks.report import insert
 from benchmarks.results import Results
 
@@ -145,3 +146,20 @@ def test_the_document_has_the_figures_of_a_whole_run_and_they_keep_every_limit()
     verdicts_shown = [line for line in figures.splitlines() if line.endswith(("| yes |", "| **no** |"))]
     assert len(verdicts_shown) > 20
     assert not [line for line in verdicts_shown if line.endswith("| **no** |")]
+
+
+def test_the_pictures_show_the_documents_tables() -> None:
+    document = (ROOT / "docs" / "performance.md").read_text()
+    for picture in PICTURES:
+        assert (ROOT / "docs" / "images" / picture.file).exists()
+        assert f"(images/{picture.file})" in document
+        rows = rows_of(document, picture.heading)
+        for columns in picture.curves.values():
+            points = curve(rows, *columns)
+            assert len(points) == 4
+            assert [x for x, _ in points] == sorted({x for x, _ in points})
+
+
+@pytest.mark.parametrize(("cell", "value"), [("17 ms", 0.017), ("≈ 431 s", 431), ("4.0 s", 4), ("≈ 14 min", 840)])
+def test_a_time_in_a_table_is_read_in_seconds(cell: str, value: float) -> None:
+    assert seconds(cell) == pytest.approx(value)
