@@ -11,7 +11,7 @@ from exporter.tracking.view import EnvironmentIdentity, FleetView
 from exporter.web import schema
 from exporter.web.report import Reporter
 from exporter.web.selection import ItemSelection, Selection
-from exporter.web.target import find
+from exporter.web.target import TargetError, find, shown
 
 if TYPE_CHECKING:
     from exporter.web.app import Exporter
@@ -72,6 +72,21 @@ class Current:
         view = await self._refreshed(PATIENCE, identity)
         return self._prepared().items(
             find(view.environments, identity.id), fleet.items, selection, view.metadata_keys, time.time()
+        )
+
+    def whose(self, work_id: str) -> EnvironmentIdentity:
+        """The environment in which an item is live.
+
+        Raises:
+            TargetError: The item is live nowhere.
+        """
+        fleet = self.exporter.fleet
+        for view in fleet.view().environments:
+            if any(item.id == work_id for item in fleet.items(view.environment)):
+                return view.environment
+        raise TargetError(
+            f"no live item {shown(work_id)} is known: it has stopped, or never was; "
+            "`qoder-work-exporter inspect ENV WORK_ID` asks the API about it"
         )
 
     def _prepared(self) -> Reporter:

@@ -5,11 +5,12 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from exporter import advice
@@ -80,6 +81,15 @@ def routes(current: Current, exporter: "Exporter") -> list[Route]:
         text = render_overview(await current.overview(selection), selection, exporter, problem=problem)
         return HTMLResponse(text, 400 if problem else 200, _headers(selection.refresh))
 
+    async def item(request: Request) -> Response:
+        work_id = request.path_params["work_id"]
+        try:
+            where = quote(current.whose(work_id).id, safe="")
+        except TargetError as error:
+            return HTMLResponse(render_problem(str(error)), error.status, HEADERS)
+        item = quote(work_id, safe="")
+        return RedirectResponse(f"../environments/{where}?work_id={item}#{item}", 303, HEADERS)  # relative: no host
+
     async def environment(request: Request) -> Response:
         try:
             selection, view = ItemSelection.parse(request.query_params), Selection.parse(request.query_params)
@@ -90,7 +100,11 @@ def routes(current: Current, exporter: "Exporter") -> list[Route]:
             return HTMLResponse(render_problem(str(error)), error.status, HEADERS)
         return HTMLResponse(render_environment(report, selection, refresh=view.refresh), headers=_headers(view.refresh))
 
-    return [Route("/", overview), Route("/environments/{target:path}", environment)]
+    return [
+        Route("/", overview),
+        Route("/environments/{target:path}", environment),
+        Route("/items/{work_id}", item),  # where exemplars lead, which know the item and not its environment
+    ]
 
 
 def _headers(refresh: int) -> dict[str, str]:

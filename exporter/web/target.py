@@ -36,17 +36,17 @@ def find(environments: Sequence[EnvironmentView], target: str) -> EnvironmentVie
     found = by_id or [each for each in environments if each.environment.name == target]
     if len(found) == 1:
         return found[0]
-    shown = _shown(target)
+    named = shown(target)
     if found:
         ids = ", ".join(f"{each.environment.id} (account {each.environment.account})" for each in found[:10])
-        raise AmbiguousError(f"{len(found)} environments are called {shown}: use one of the IDs {ids}")
+        raise AmbiguousError(f"{len(found)} environments are called {named}: use one of the IDs {ids}")
     names = {text for each in environments for text in (each.environment.name, each.environment.id)}
     close = get_close_matches(target[:128], sorted(names)[:2000], SUGGESTIONS)
-    hint = f"; did you mean {', '.join(map(_shown, close))}?" if close else ""
-    raise TargetError(f"no environment with the ID or name {shown} is watched{hint}")
+    hint = f"; did you mean {', '.join(map(shown, close))}?" if close else ""
+    raise TargetError(f"no environment with the ID or name {named} is watched{hint}")
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """A name on one printable line, bounded."""
     line = printable(text).replace("\n", " ")
     return f"`{line}`" if len(line) <= 100 else f"`{line[:99]}…`"

@@ -219,6 +219,16 @@ def test_an_item_can_be_shown_alone() -> None:
     assert "work_1" not in shown.ids
 
 
+def test_an_item_is_found_by_its_id_alone() -> None:
+    view, live = fleet(reading("ci"), reading("gpu", STUCK)), {"env_gpu": STUCK}
+    _, answer = asyncio.run(_fetch(view, live, "/items/work_3"))
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "../environments/env_gpu?work_id=work_3#work_3"
+    gone, answer = asyncio.run(_fetch(view, live, "/items/work_9"))
+    assert answer.status_code == 404
+    assert "no live item `work_9` is known: it has stopped, or never was" in gone.text
+
+
 def test_an_item_that_is_not_live_leads_to_the_api() -> None:
     shown, _ = environment_page(fleet(reading("gpu")), {}, "env_gpu?work_id=work_9")
     assert "qoder-work-exporter inspect env_gpu work_9" in shown.text

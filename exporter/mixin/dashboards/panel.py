@@ -7,12 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from exporter.metrics.table import DRAIN, QUEUE_WAIT, RUN, STARTUP
 from exporter.mixin.dashboards.steps import Step
 from exporter.mixin.palette import OK
 
 Json = dict[str, Any]
 
 DATASOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
+
+WITH_EXEMPLARS = tuple(f"{spec.name}_bucket" for spec in (QUEUE_WAIT, STARTUP, RUN, DRAIN))
+"""The series that carry exemplars with the IDs of a work item and its session."""
 
 QueryKind = Literal["range", "instant", "table", "heatmap"]
 
@@ -38,7 +42,7 @@ class Query:
         return {
             "datasource": DATASOURCE,
             "editorMode": "code",
-            "exemplar": False,
+            "exemplar": not instant and any(series in self.expr for series in WITH_EXEMPLARS),
             "expr": self.expr,
             "format": {"table": "table", "heatmap": "heatmap"}.get(self.kind, "time_series"),
             "instant": instant,
