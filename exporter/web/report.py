@@ -246,6 +246,9 @@ def _account(view: AccountView, environments: Iterable[EnvironmentView]) -> sche
         discovery_up=view.discovery_up,
         discovery_failure=None if failure is None else refresh(failure),
         clock_skew_seconds=view.clock_skew,
+        gone=[schema.Gone(id=each.id, name=each.name, at=moment(each.since)) for each in view.gone],
+        conflicts=[schema.Conflict(id=each.id, name=each.name, read_by=each.owner) for each in view.conflicts],
+        unmatched_patterns=list(view.unmatched),
     )
 
 

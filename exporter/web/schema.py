@@ -154,6 +154,34 @@ class Environment(Struct, frozen=True, kw_only=True):
     last_failure: Refresh | None
 
 
+class Gone(Struct, frozen=True, kw_only=True):
+    """An environment that has left its account.
+
+    Attributes:
+        id: Its ID.
+        name: Its last name.
+        at: When it left.
+    """
+
+    id: str
+    name: str
+    at: datetime | None
+
+
+class Conflict(Struct, frozen=True, kw_only=True):
+    """An environment that an account sees, and that is read through another.
+
+    Attributes:
+        id: Its ID.
+        name: Its name.
+        read_by: The account through which it is read: the first one, as configured.
+    """
+
+    id: str
+    name: str
+    read_by: str
+
+
 class Account(Struct, frozen=True, kw_only=True):
     """One account.
 
@@ -164,6 +192,9 @@ class Account(Struct, frozen=True, kw_only=True):
         discovery_up: Whether the last discovery of environments succeeded; null where all are configured.
         discovery_failure: Why it failed; null if it succeeded.
         clock_skew_seconds: The API's clock minus the exporter's.
+        gone: The environments that have left it in the last 24 hours.
+        conflicts: The environments that it sees, and that are read through another account.
+        unmatched_patterns: The patterns of ``discovery.include`` that match no environment.
     """
 
     name: str
@@ -172,6 +203,9 @@ class Account(Struct, frozen=True, kw_only=True):
     discovery_up: bool | None
     discovery_failure: Refresh | None
     clock_skew_seconds: float | None
+    gone: list[Gone]
+    conflicts: list[Conflict]
+    unmatched_patterns: list[str]
 
 
 class Configuration(Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ import pytest
 from exporter import __version__
 from exporter.metrics.samples import Reload
 from exporter.tracking.observation import Observation
-from exporter.tracking.view import EnvironmentView, FleetView
+from exporter.tracking.view import Conflict, EnvironmentView, FleetView, GoneEnvironment
 from exporter.web.app import Unchanging, create_app
 from tests.support.settings import web_settings
 from tests.web.fakes import FakeFleet, environment, fleet
@@ -159,6 +159,20 @@ def test_it_shows_a_failed_discovery() -> None:
     assert "Discovery of the environments of account default failed at" in shown.text
     assert "API's request ID: req-1" in shown.text
     assert "secret" not in shown.text
+
+
+def test_it_shows_what_discovery_noticed() -> None:
+    view = fleet(reading("gpu"))
+    account = replace(
+        view.accounts[0],
+        gone=(GoneEnvironment("env_1", "<b>old</b>", NOW),),
+        conflicts=(Conflict("env_2", "shared", "first"),),
+        unmatched=("typo-.*",),
+    )
+    shown = page(replace(view, accounts=(account,)))
+    assert "Environments have left account default <b>old</b> ( env_1 ) at 2027-01-15 08:00:00 UTC" in shown.text
+    assert "read through another account shared ( env_2 ) is read through first" in shown.text
+    assert "Patterns of account default match no environment typo-.*" in shown.text
 
 
 def test_it_shows_a_failed_reload_and_the_configuration_in_force() -> None:
