@@ -13,6 +13,7 @@ import structlog
 from exporter.api.client import WorkAPI
 from exporter.api.errors import REASONS, APIError, TimedOut
 from exporter.tracking.ledger import Ledger
+from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.lookup import LeftOutError
 from exporter.tracking.observation import Labeller, Observation
 from exporter.tracking.outcomes import Outcomes, outcome_of
@@ -78,6 +79,7 @@ class Tracker:
         self._turn = crc32(environment.id.encode())  # so that not all read their statistics at the same refresh
         self._begun = self._ended = self._read_at = -inf
         self._snapshot: Snapshot | None = None
+        self._counted: Lifecycle | None = None
         self._left_out: Counter[str] = Counter()
         self._witness = Witness()
         self._up = False
@@ -147,7 +149,7 @@ class Tracker:
             up=self._up and self._recent(self._ended),
             history_complete=self.ledger.complete,
             snapshot=self._snapshot if fresh else None,
-            lifecycle=self.ledger.lifecycle.copy() if self.ledger.complete else None,
+            lifecycle=self._lifecycle() if self.ledger.complete else None,
             refresh_duration=self._duration,
             refresh_requests=self._requests,
             failures=dict(self._failures),
@@ -160,6 +162,12 @@ class Tracker:
             unreadable=self._snapshot.queue.unreadable if self._snapshot is not None and self._snapshot.queue else 0,
             disputed=self._witness.lasting is not None,
         )
+
+    def _lifecycle(self) -> Lifecycle:
+        """The counters as they are now: the same copy of them until one changes, for a copy costs more than a look."""
+        if self._counted is None or self._counted != self.ledger.lifecycle:
+            self._counted = self.ledger.lifecycle.copy()
+        return self._counted
 
     def _recent(self, moment: float) -> bool:
         """Whether something of a moment on the clock of ``spans`` may still be shown."""

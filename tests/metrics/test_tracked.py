@@ -63,3 +63,14 @@ def test_jobs_beyond_the_bound_are_counted_together(watched: Watched) -> None:
         ("a", "stopped"): 1,
         ("", "stopped"): 1,
     }
+
+
+def test_counters_that_have_not_changed_are_the_same_object_and_never_change_later(watched: Watched) -> None:
+    before = watched.refresh().lifecycle
+    assert before is not None
+    assert watched.refresh().lifecycle is before
+    watched.simulation.create_work(watched.id)
+    after = watched.refresh().lifecycle
+    assert after is not None
+    assert (before.created, after.created) == (0, 1)
+    assert watched.refresh().lifecycle is after
