@@ -170,8 +170,8 @@ MUTATIONS = (
     ),
     Mutation(
         "reader: an emptied list keeps its counts",
-        "        self._ledger.doubt()\n",
-        "",
+        "            self._ledger.doubt()\n",
+        "            pass\n",
         ("test_reader",),
     ),
     Mutation(

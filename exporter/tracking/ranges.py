@@ -80,6 +80,11 @@ class Ranges:
         self._entered = 0
         self._expected: str | None = None
 
+    @property
+    def share(self) -> float:
+        """How much of it has been read, from 0 to 1."""
+        return sum(each.done for each in self._ranges) / len(self._ranges)
+
     @classmethod
     async def plan(cls, source: Source, ledger: Ledger, now: float) -> "Ranges | None":
         """Cut what is left of the list into ranges, or None where that is not possible or does not pay.

@@ -130,7 +130,7 @@ class Reader:
         if alone.gone:
             await self._source.list(None)  # an environment that has gone knows none of its items either
             self._gone |= alone.gone
-        if not later and any(reading.after is None and not reading.ids for reading in readings):
+        if not later and self._ledger.size and any(r.after is None and not r.ids for r in readings):
             await believe_empty(self._queued)
         single = [Sighting(self._observe(answer.value, answer.read_at), UNKNOWN) for answer in alone.found.values()]
         if later:

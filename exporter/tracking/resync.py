@@ -13,6 +13,7 @@ import structlog
 
 from exporter.api.client import WorkAPI
 from exporter.api.errors import APIError, InvalidResponse, TimedOut
+from exporter.tracking.ids import TimedID
 from exporter.tracking.ledger import Ledger
 from exporter.tracking.lookback import find_origin
 from exporter.tracking.lookup import Queued
@@ -30,6 +31,9 @@ from exporter.tracking.walk import CursorLostError
 
 PROGRESS_INTERVAL = 10.0
 """Seconds between two log lines about the progress of a reading."""
+
+LEAST_SHARE = 0.02
+"""How much of the list must have been read before it is estimated how long the rest takes."""
 
 log = structlog.get_logger()
 
@@ -76,7 +80,8 @@ class Resync:
         self._ended = ended
         self._task: asyncio.Task[bool] | None = None
         self._finished: float | None = None
-        self._reported = monotonic()
+        self._reported = self._started = monotonic()
+        self._before = 0.0
 
     # -- when ---------------------------------------------------------------------------------------------------------
 
@@ -158,7 +163,7 @@ class Resync:
 
     async def _read(self, source: Source) -> bool:
         ledger = self._ledger
-        first = not ledger.complete
+        first, self._started, self._before = not ledger.complete, monotonic(), self._share()
         await self._find_origin(source)
         log.debug("reading the whole list", **self._named(), first=first, after=ledger.traversed)
         await self._read_pages(source, first=first)
@@ -234,7 +239,10 @@ class Resync:
         ranges = await Ranges.plan(source, self._ledger, self._api.clock.now())
         if ranges is None:
             return False
-        await ranges.read(self._api.settings.background_concurrency, lambda: self._report(source))
+        # Each reader pauses between its pages, so that it takes more of them than slots to keep to the pace.
+        begun = self._share()
+        readers = self._api.settings.max_concurrency
+        await ranges.read(readers, lambda: self._report(source, begun + (1 - begun) * ranges.share))
         return True
 
     async def _start_over(self, source: Source) -> None:
@@ -267,9 +275,25 @@ class Resync:
 
     # -- what is said of it -------------------------------------------------------------------------------------------
 
-    def _report(self, source: Source) -> None:
+    def _share(self) -> float:
+        """Return how much of the list has been read, from 0 to 1, where IDs hold the time of their creation; else 0."""
+        history, reached = self._ledger.history, self._ledger.traversed
+        if not len(history) or reached is None:
+            return 0.0
+        first, last = TimedID.parse(history.segments[0].end), TimedID.parse(reached)
+        if first is None or last is None:
+            return 0.0
+        return min(
+            1.0, (last.milliseconds - first.milliseconds) / max(1.0, self._api.clock.now() * 1000 - first.milliseconds)
+        )
+
+    def _report(self, source: Source, share: float | None = None) -> None:
         """Say on the status page, and now and then in the log, how far the reading has come."""
+        share = self._share() if share is None else share
         self.progress = f"{source.requests} requests made, {self._ledger.size} items read"
+        if share >= self._before + LEAST_SHARE:
+            left = (monotonic() - self._started) * (1 - share) / (share - self._before)
+            self.progress += f", about {share:.0%} of the list by its time; {left:.0f} s left at this pace"
         if monotonic() - self._reported >= PROGRESS_INTERVAL:
             self._reported = monotonic()
             log.info("reading the whole list", **self._named(), progress=self.progress)

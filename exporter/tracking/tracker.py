@@ -82,6 +82,7 @@ class Tracker:
         self._counted: Lifecycle | None = None
         self._left_out: Counter[str] = Counter()
         self._witness = Witness()
+        self._slow = False
         self._up = False
         self._error: str | None = None
         self._failures = Counter(dict.fromkeys((*REASONS, INTERNAL), 0))
@@ -281,13 +282,13 @@ class Tracker:
             self._ended = monotonic()
             self._duration, self._requests = self._ended - start, source.requests
         self._report_corrections()
+        self._report_slowness()
         if reason is not None:
             self._failures[reason] += 1
         self._outcomes.add(outcome_of(self._now(), self._duration, self._requests, reason, failed))
         self._up = reason is None
 
     async def _read(self, source: Source) -> None:
-        read_at, began = self._now(), monotonic()
         stats = asyncio.create_task(self._read_stats(source))
         try:
             if not self.ledger.complete:
@@ -299,7 +300,9 @@ class Tracker:
             raise
         # Whole counts are shown even where the API's statistics fail; that failure is then the refresh's.
         failure = (await asyncio.gather(stats, return_exceptions=True))[0]
-        self._snapshot, self._read_at = Snapshot(read_at, queue, failure if isinstance(failure, Stats) else None), began
+        read_at = self._now() if source.read_at is None else source.read_at
+        self._snapshot = Snapshot(read_at, queue, failure if isinstance(failure, Stats) else None)
+        self._read_at = min(source.read_since, monotonic())
         if isinstance(failure, BaseException):
             raise failure
         if queue is not None and isinstance(failure, Stats) and not self._spared:
@@ -324,14 +327,15 @@ class Tracker:
         known = self._snapshot.stats if self._snapshot is not None else None
         self._turn += 1
         self._spared = self._sparing and known is not None and self._can_be_spared(known)
-        if self._spared:
-            return known
+        return known if self._spared else await self._ask_stats(source)
+
+    async def _ask_stats(self, source: Source) -> Stats:
         answer = await source.stats()
         return stats_of(answer.value, answer.read_at)
 
     def _can_be_spared(self, known: Stats) -> bool:
         """Whether these statistics may be shown once more: the queue was empty, and the list will say if it is not."""
-        idle = known.queued == 0 and not self.busy and not known.oldest_queued_at
+        idle = known.queued == 0 and not self.busy and not known.oldest_queued_at and self._witness.lasting is None
         return idle and self._up and self._turn % STATS_EVERY != 0 and self._recent(self._read_at)
 
     async def _read_queue(self, source: Source, stats: asyncio.Task[Stats | None]) -> Queue:
@@ -346,6 +350,8 @@ class Tracker:
 
         async def queued() -> int | None:
             (read,) = await asyncio.gather(stats, return_exceptions=True)
+            if self._spared:  # then it is an old one
+                (read,) = await asyncio.gather(self._ask_stats(source), return_exceptions=True)
             return read.queued if isinstance(read, Stats) else None
 
         unlisted = [work_id for work_id, times in self._left_out.items() if times >= LEFT_OUT_FOR]
@@ -389,6 +395,21 @@ class Tracker:
             self._begun = -inf
             self.refresh(time.monotonic() + self._api.settings.request_timeout)
 
+    def _report_slowness(self) -> None:
+        """Log once that refreshes take so long that nothing they read can be shown."""
+        limit = self._settings.max_staleness
+        slow = self._duration is not None and self._duration > limit
+        if slow and not self._slow:
+            log.warning(
+                "a refresh takes longer than its data may be shown: raise scrape.max_staleness or requests_per_second",
+                environment=self.environment.id,
+                seconds=round(self._duration or 0.0, 1),
+                max_staleness=limit,
+                requests=self._requests,
+                live=len(self.ledger.live),
+            )
+        self._slow = slow
+
     def _report_corrections(self) -> int:
         """Log, and return, how much has been put right since the last time."""
         fresh = self.ledger.corrections - self._corrected
@@ -401,4 +422,9 @@ class Tracker:
         """Return the environment's list, with a deadline, or as it is read in the background."""
         patience = self._api.settings.request_timeout
         background = deadline is None
-        return Source(self._api, self.environment.id, patience, self._page_interval, deadline, background)
+        return Source(
+            *(self._api, self.environment.id, patience, self._page_interval),
+            now=self._now,
+            deadline=deadline,
+            background=background,
+        )

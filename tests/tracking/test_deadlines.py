@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from exporter.api.errors import TimedOut
 from exporter.simulator import Latency, Status
@@ -165,6 +166,59 @@ def test_a_failed_refresh_leaves_no_task_behind(watched: Watched) -> None:
         watched.refresh()
         watched.run(asyncio.sleep(6))
         assert watched.run(tasks()) == 0
+
+
+# -- how old data are -------------------------------------------------------------------------------------------------
+
+
+def test_data_are_as_old_as_their_first_request_not_as_the_wait_for_its_turn(
+    watched: Watched, virtual_time: VirtualTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.simulation.create_work(watched.id)
+    watched.queue()
+    calls = watched.api.list, watched.api.stats
+
+    def late(call: Callable[..., Any]) -> Callable[..., Any]:
+        async def wait_for_the_turn(*args: Any, **kwargs: Any) -> Any:
+            await asyncio.sleep(20)
+            return await call(*args, **kwargs)
+
+        return wait_for_the_turn
+
+    monkeypatch.setattr(watched.api, "list", late(calls[0]))
+    monkeypatch.setattr(watched.api, "stats", late(calls[1]))
+    refresh(watched, 60.0)
+    virtual_time.now += 55
+    assert watched.tracker.view().snapshot is not None
+    virtual_time.now += 6
+    assert watched.tracker.view().snapshot is None
+
+
+def test_a_refresh_that_takes_longer_than_its_data_may_be_shown_shows_none_and_says_so_once(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never shown and withheld by turns: what is older than promised is withheld."""
+    for number in range(500):
+        watched.simulation.create_work(watched.id, state="active" if number % 150 == 0 else "stopped")
+    watched.queue()
+    call = watched.api.get
+
+    async def slow(*args: Any, **kwargs: Any) -> Any:
+        await asyncio.sleep(50)
+        try:
+            return await call(*args, **kwargs)
+        finally:
+            await asyncio.sleep(20)
+
+    monkeypatch.setattr(watched.api, "get", slow)
+    monkeypatch.setattr("exporter.tracking.tracker.STALLED_AFTER", 1e6)
+    with capture_logs() as logs:
+        for _ in range(3):
+            refresh(watched, 60.0)
+            view = watched.tracker.view()
+            assert view.up
+            assert view.snapshot is None
+    assert len([entry for entry in logs if "raise scrape.max_staleness" in entry["event"]]) == 1
 
 
 # -- clocks that are set ----------------------------------------------------------------------------------------------

@@ -19,17 +19,12 @@ def read(watched: Watched, size: int, live: set[int]) -> None:
     watched.queue()
 
 
-def test_an_idle_environment_takes_two_requests(watched: Watched) -> None:
-    read(watched, 500, set())
+@pytest.mark.parametrize("size", [0, 500])
+def test_an_idle_environment_takes_two_requests(watched: Watched, size: int) -> None:
+    read(watched, size, set())
     watched.queue()
     assert len(watched.asked("list")) == 1
     assert len(watched.asked("stats")) == 1
-    assert len(watched.transport.requests) == 2
-
-
-def test_an_empty_environment_takes_two_requests(watched: Watched) -> None:
-    watched.queue()
-    watched.queue()
     assert len(watched.transport.requests) == 2
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 from itertools import pairwise
 from typing import Any
 from unittest.mock import Mock
@@ -188,6 +189,28 @@ def test_progress_is_logged_now_and_then(
     assert 2 <= len(progress) <= 3
     assert all("items read" in entry["progress"] for entry in progress)
     assert (logs[-1]["items"], logs[-1]["live"]) == (3000, 30)
+
+
+def test_progress_is_estimated_from_the_times_in_the_ids(
+    watch: Watch, virtual_time: VirtualTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resync, "PAGES_BEFORE", 1_000_000)
+    watched = watch(page_interval=1.0)
+    watched.simulation.create_history(watched.id, 2000, oldest_age=1000, newest_age=0)
+
+    async def halfway() -> None:
+        reading = watched.tracker.resync.start()
+        await asyncio.sleep(9.5)
+        progress = watched.tracker.view().progress or ""
+        assert "10 requests made, 1000 items read, about" in progress
+        found = re.search(r"about (\d+)% of the list by its time; (\d+) s left", progress)
+        assert found is not None
+        share, left = float(found[1]), float(found[2])
+        assert share == pytest.approx(50, abs=8)
+        assert left == pytest.approx(10, abs=4)
+        await reading
+
+    watched.run(halfway())
 
 
 def test_smaller_pages_than_segments_make_no_difference(watch: Watch) -> None:
