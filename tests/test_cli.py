@@ -278,6 +278,20 @@ class TestCheck:
         assert run("check", f"--config.file={good}", environ=variables).returncode == 0
         assert run(f"--config.file={good}", "check", environ=variables).returncode == 0
 
+    @pytest.mark.parametrize("encoding", ["ascii", "koi8-r"])
+    def test_names_that_the_terminal_cannot_show_are_no_failure(self, tmp_path: Path, encoding: str) -> None:
+        file = tmp_path / os.fsdecode("größe-\N{PILE OF POO}-".encode() + b"\xff.yaml")
+        file.write_text("accounts: [{name: größe, token_env: QODER_PAT}]", encoding="utf-8")
+        variables = {"QODER_PAT": TOKEN, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "LC_ALL": "C"}
+        done = run("check", f"--config.file={file}", environ=variables)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "discovered every 5m" in done.stdout
+        file.write_text("accounts: [{name: größe, größe: 1}]", encoding="utf-8")
+        done = run("check", f"--config.file={file}", environ=variables)
+        assert done.returncode == 1
+        assert "unknown key" in done.stderr
+        assert "Traceback" not in done.stderr
+
     def test_without_a_token_a_start_says_what_to_do(self) -> None:
         done = run()
         assert done.returncode == 1

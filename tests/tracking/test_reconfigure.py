@@ -1,5 +1,6 @@
 """Another configuration is a difference, not a new world: what it still has stays the same, and goes on."""
 
+import gc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -211,6 +212,24 @@ def test_a_refresh_under_way_ends_with_its_client_and_the_next_one_succeeds(acco
     assert shown(view) == ALL
     assert by_name(view, "a").up
     assert sum(by_name(view, "a").failures.values()) == 0
+
+
+def test_memory_does_not_grow_with_configurations(account: Account) -> None:
+    def objects() -> int:
+        gc.collect()
+        return sum(1 for each in gc.get_objects() if str(type(each).__module__).startswith("exporter."))
+
+    counted_objects = []
+    for number in range(12):
+        pace = 1_000_000 - number
+        settings = replace(account.settings, client=replace(account.settings.client, requests_per_second=pace))
+        reconfigure(account, settings, tracking=replace(account.tracking, max_staleness=60.0 + number))
+        account.wait(6)
+        account.collect()
+        account.wait(6)
+        counted_objects.append(objects())
+    assert max(counted_objects[6:]) <= max(counted_objects[:6])
+    assert account.fleet._closing == set()
 
 
 # -- the checkpoint ---------------------------------------------------------------------------------------------------
