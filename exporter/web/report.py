@@ -75,7 +75,9 @@ class Reporter:
         severities = [each.severity for each in environments]
         if any(account.refused for account in accounts):
             severities.append("critical")
-        if any(account.discovery_up is False for account in accounts) or (reload is not None and not reload.successful):
+        noticed = any(account.gone or account.conflicts or account.unmatched_patterns for account in accounts)
+        undiscovered = any(account.discovery_up is False for account in accounts)
+        if noticed or undiscovered or (reload is not None and not reload.successful):
             severities.append("warning")
         if not ready:
             severities.append("unknown")

@@ -114,7 +114,13 @@ class Judge:
             age = max(0.0, now - view.read_at)
             yield Verdict("unknown", f"last read {spoken(age)} ago, so its counts are withheld", urgency=age)
         if view.disputed:
-            yield Verdict("warning", "the API's own statistics contradict the counts")
+            yield Verdict("warning", "the API's own statistics contradict the counts", "QoderWorkCountsDisputed")
+        if view.unreadable:
+            text = f"{view.unreadable} items cannot be read in full"
+            yield Verdict("warning", text, "QoderWorkItemsUnreadable")
+        if view.leaving:
+            text = "has left its account's list, or is archived; it is watched until none of its items is live"
+            yield Verdict("warning", text, "QoderWorkEnvironmentGone")
         if view.snapshot is not None:
             yield from self._nobody_works(view.snapshot)
 

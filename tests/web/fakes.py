@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 from exporter.api.errors import REASONS
 from exporter.api.requests import RequestCounts
@@ -50,7 +51,7 @@ class FakeFleet:
         self.released.set()
 
 
-def environment(name: str = "gpu-workers", **changes: object) -> EnvironmentView:
+def environment(name: str = "gpu-workers", **changes: Any) -> EnvironmentView:
     view = EnvironmentView(
         environment=EnvironmentIdentity(f"env_{name}", name, "default"),
         up=True,
@@ -63,7 +64,7 @@ def environment(name: str = "gpu-workers", **changes: object) -> EnvironmentView
         error=None,
         progress=None,
     )
-    return replace(view, **changes)  # type: ignore[arg-type]
+    return replace(view, **changes)
 
 
 def snapshot(read_at: float, **counts: int) -> Snapshot:

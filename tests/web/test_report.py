@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import jsonschema
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 
 from exporter.metrics.samples import Reload
 from exporter.tracking.observation import Observation
-from exporter.tracking.view import FleetView
+from exporter.tracking.view import Conflict, FleetView, GoneEnvironment
 from exporter.web import schema
 from exporter.web.report import PER_KIND, Reporter
 from exporter.web.selection import SORTS, BadSelection, ItemSelection, Selection
@@ -150,6 +151,20 @@ def test_a_refused_discovery_is_critical_and_a_failed_one_a_warning() -> None:
         report = fleet_report(replace(view, accounts=(account,)))
         assert (report.accounts[0].refused, report.severity) == (refused, severity)
         assert report.accounts[0].discovery_failure is not None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"gone": (GoneEnvironment("env_old", "old", NOW - 7200),)},
+        {"unmatched": ("batch-.*",)},
+        {"conflicts": (Conflict("env_ci", "ci", "first"),)},
+    ],
+)
+def test_what_an_account_misses_is_a_warning(changes: dict[str, Any]) -> None:
+    view = fleet(environment("ci", snapshot=snapshot_of([]), read_at=NOW))
+    assert fleet_report(view).severity == "ok"
+    assert fleet_report(replace(view, accounts=(replace(view.accounts[0], **changes),))).severity == "warning"
 
 
 def test_a_failed_reload_is_a_warning_with_its_problems() -> None:

@@ -1,6 +1,7 @@
 """How bad it is, by the thresholds of the alerts."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,9 +127,17 @@ def test_data_that_stay_old_are_a_warning() -> None:
     assert "QoderWorkSnapshotStale" in [verdict.alert for verdict in JUDGE.environment(view, NOW)]
 
 
-def test_disputed_counts_are_a_warning() -> None:
-    view = environment(snapshot=snapshot_of([]), read_at=NOW, disputed=True)
-    assert [verdict.severity for verdict in JUDGE.environment(view, NOW)] == ["warning"]
+@pytest.mark.parametrize(
+    ("changes", "alert"),
+    [
+        ({"disputed": True}, "QoderWorkCountsDisputed"),
+        ({"unreadable": 3}, "QoderWorkItemsUnreadable"),
+        ({"leaving": True}, "QoderWorkEnvironmentGone"),
+    ],
+)
+def test_what_makes_numbers_doubtful_is_a_warning(changes: dict[str, Any], alert: str) -> None:
+    view = environment(snapshot=snapshot_of([]), read_at=NOW, **changes)
+    assert [(verdict.severity, verdict.alert) for verdict in JUDGE.environment(view, NOW)] == [("warning", alert)]
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,15 @@ def _accounts(accounts: Iterable[schema.Account]) -> Iterable[RenderableType]:
         elif account.discovery_failure is not None:
             words = _failure(account.discovery_failure)
             yield Text(f"Discovery of account {clean(account.name)} failed. {words}", "yellow")
+        for each in account.gone:
+            yield Text(f"{clean(each.name)} ({clean(each.id)}) has left account {clean(account.name)}.", "yellow")
+        for conflict in account.conflicts:
+            seen = f"{clean(conflict.name)} ({clean(conflict.id)}), which account {clean(conflict.read_by)} reads"
+            yield Text(f"Account {clean(account.name)} sees {seen}.", "yellow")
+        for pattern in account.unmatched_patterns:
+            yield Text(
+                f"The include pattern {clean(pattern)} of account {clean(account.name)} matches nothing.", "yellow"
+            )
 
 
 def _configuration(configuration: schema.Configuration | None) -> Iterable[RenderableType]:
