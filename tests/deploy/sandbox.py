@@ -40,7 +40,7 @@ def run(
     *,
     files: Mapping[str, Path],
     directories: Sequence[str] = (),
-    hosts: Sequence[str] = (),
+    hosts: Sequence[str] | Mapping[str, str] = (),
     timeout: float,
     variables: Mapping[str, str] | None = None,
 ) -> "subprocess.CompletedProcess[str]":
@@ -50,12 +50,14 @@ def run(
         command: The program and its arguments.
         files: What is to be found at these paths, read-only.
         directories: Empty directories to have at these paths.
-        hosts: Names of this place itself.
+        hosts: Names of this place itself, with their loopback addresses where they have one each.
         timeout: Seconds after which it is ended.
         variables: Its environment, beside PATH.
     """
     read, write = os.pipe()
-    os.write(write, f"127.0.0.1 localhost {' '.join(hosts)}\n".encode())
+    addresses = hosts if isinstance(hosts, Mapping) else dict.fromkeys(hosts, "127.0.0.1")
+    lines = [f"{address} {name}\n" for name, address in {"localhost": "127.0.0.1", **addresses}.items()]
+    os.write(write, "".join(lines).encode())
     os.close(write)
     arguments = [*_machine(), "--ro-bind-data", str(read), "/etc/hosts"]
     for target, source in sorted(files.items()):

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,9 @@ def look() -> dict[str, Any]:
     }
 
 
-def main(services: dict[str, dict[str, Any]]) -> None:
-    """Run the services, and print what there is to see."""
+@contextlib.contextmanager
+def running(services: dict[str, dict[str, Any]]) -> Iterator[None]:
+    """Run services until the end of the block; where it fails, show what they logged."""
     with contextlib.ExitStack() as stack:
         for name, service in services.items():
             log = stack.enter_context(Path(f"/tmp/{name}.log").open("w"))
@@ -73,11 +75,17 @@ def main(services: dict[str, dict[str, Any]]) -> None:
             )
             stack.callback(process.terminate)
         try:
-            print(json.dumps(look()))
+            yield
         except AssertionError:
             for log_file in sorted(Path("/tmp").glob("*.log")):
                 print(log_file.name, log_file.read_text()[-3000:], file=sys.stderr)
             raise
+
+
+def main(services: dict[str, dict[str, Any]]) -> None:
+    """Run the services, and print what there is to see."""
+    with running(services):
+        print(json.dumps(look()))
 
 
 if __name__ == "__main__":
