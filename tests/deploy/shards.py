@@ -14,11 +14,11 @@ PROMETHEUS = "http://127.0.0.1:9090"
 
 
 def instances(expected: int) -> dict[str, list[str]] | None:
-    """By environment, the instances that have shown it; None as long as there are fewer environments than expected."""
+    """By environment's ID, the instances that have shown it; None while there are fewer than expected."""
     answer = get(f"{PROMETHEUS}/api/v1/query?query=qoder_work_up") or {"data": {"result": []}}
     found: dict[str, list[str]] = {}
     for series in answer["data"]["result"]:
-        found.setdefault(series["metric"]["environment"], []).append(series["metric"]["instance"])
+        found.setdefault(series["metric"]["environment_id"], []).append(series["metric"]["instance"])
     return found if len(found) >= expected else None
 
 
