@@ -49,6 +49,7 @@ docs: $(VENV)/.dev ## Write what is generated: the tables in the documentation, 
 	$(BIN)/qoder-work-exporter mixin --output .
 	$(BIN)/python -m exporter.web.openapi > docs/openapi.json
 	$(BIN)/python -m tools.manifests
+	$(BIN)/python -m tests.faults
 
 site: $(VENV)/.site ## Build the documentation's site in .cache/site, and check its links
 	$(VENV)/site/bin/mkdocs build --quiet

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Self
 
 BODY = b'{"depth":3}'
 
@@ -32,7 +33,7 @@ class Raw:
         self._talks = list(talks)
         self._port = port
         self._tls = tls
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self.base_url = ""
         self.authority = ""
 
@@ -40,8 +41,12 @@ class Raw:
         """Answer the following requests like this; the last one for all that follow."""
         self._talks = list(talks)
 
+    def choose(self, head: str) -> Talk:
+        """What to say to a request."""
+        return self._talks.pop(0) if len(self._talks) > 1 else self._talks[0]
+
     @asynccontextmanager
-    async def listening(self) -> AsyncIterator["Raw"]:
+    async def listening(self) -> AsyncIterator[Self]:
         server = await asyncio.start_server(self._serve, "127.0.0.1", self._port, limit=2**20, ssl=self._tls)
         self.authority = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         self.base_url = f"http{'s' if self._tls else ''}://{self.authority}/api/v1/cloud"
@@ -49,22 +54,25 @@ class Raw:
             yield self
         finally:
             server.close()
-            for writer in list(self._writers):
-                writer.transport.abort()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open += 1
-        self._writers.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
         with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while True:
                 self.heads.append((await reader.readuntil(b"\r\n\r\n")).decode("latin-1"))
-                talk = self._talks.pop(0) if len(self._talks) > 1 else self._talks[0]
+                talk = self.choose(self.heads[-1])
                 if isinstance(talk, bytes):
                     writer.write(talk)
                     await writer.drain()
                 else:
                     await talk(writer)
         self.open -= 1
-        self._writers.discard(writer)
+        self._tasks.discard(task)
         writer.transport.abort()
