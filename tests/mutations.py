@@ -554,6 +554,12 @@ MUTATIONS = (
         ("test_fleet",),
     ),
     Mutation(
+        "resync: lookback is fixed before the clock is proven",
+        "if self._api.clock.skew is None:",
+        "if False:",
+        ("test_lookback",),
+    ),
+    Mutation(
         "lookback: the first young item is left out",
         "            return True, origin\n",
         "            return True, Origin(item.id, None)\n",

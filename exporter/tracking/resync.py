@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from exporter.api.client import WorkAPI
+from exporter.api.clock import CONFIRMATIONS
 from exporter.api.errors import APIError, InvalidResponse, TimedOut
 from exporter.tracking.ids import TimedID
 from exporter.tracking.ledger import Ledger
@@ -260,8 +261,13 @@ class Resync:
     async def _find_origin(self, source: Source) -> None:
         """Find out, once, where the work begins that is young enough to be watched."""
         lookback = self._settings.lookback
-        if lookback is not None and self._ledger.since is None:
-            await self._look_back(source, self._api.clock.now() - lookback)
+        if lookback is None or self._ledger.since is not None:
+            return
+        # What is fixed here stays: not on a clock of which nothing is known yet, or one answer said the absurd.
+        for _ in range(CONFIRMATIONS):
+            if self._api.clock.skew is None:
+                await source.list(None)
+        await self._look_back(source, self._api.clock.now() - lookback)
 
     async def _look_back(self, source: Source, since: float) -> None:
         """Watch the work created from a unix time on, and ignore what is older."""

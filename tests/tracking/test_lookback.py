@@ -1,7 +1,9 @@
 """History is read back to a moment, which is found with few requests where the API lets us, and the same elsewhere."""
 
+from email.utils import formatdate
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -256,3 +258,43 @@ def test_history_may_be_pruned_all_the_time(watch: Watch, manner: Any) -> None:
         watched.simulation.create_work(watched.id)
     watched.traverse()
     assert counts(watched) == young(watched)
+
+
+# -- on which clock ---------------------------------------------------------------------------------------------------
+
+
+class Dated(httpx.AsyncBaseTransport):
+    """Writes another date into the first answers."""
+
+    def __init__(self, watched: Watched, date: str, count: int) -> None:
+        self._inner, self._watched, self._date, self._left = watched.transport.inner, watched, date, count
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._inner.handle_async_request(request)
+        self._left -= 1
+        now = formatdate(self._watched.clock.now(), usegmt=True)
+        response.headers["Date"] = self._date if self._left >= 0 else now
+        return response
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(
+    "date", ["Fri, 31 Dec 9999 23:59:59 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", "Mon, 01 Jan 2080 00:00:00 GMT", "soon"]
+)
+def test_an_absurd_date_moves_no_origin(watch: Watch, date: str, count: int) -> None:
+    watched = month(watch)
+    watched.transport.inner = Dated(watched, date, count)
+    start = watched.clock.now()
+    shown = counts(watched)
+    assert watched.tracker.ledger.since == pytest.approx(start - 7 * DAY, abs=5)
+    assert shown == young(watched)
+    assert sum(shown.values()) == 699
+
+
+def test_an_api_whose_clock_is_hours_off_is_believed_when_it_says_so_again(watch: Watch) -> None:
+    """Its items are dated by the same clock."""
+    watched = month(watch)
+    watched.api.clock._local = watched.api._now = lambda: watched.clock.now() - 3 * 3600
+    watched.transport.inner = Dated(watched, "", 0)
+    assert counts(watched) == young(watched)
+    assert watched.tracker.ledger.since == pytest.approx(watched.clock.now() - 7 * DAY, abs=5)
