@@ -153,6 +153,24 @@ async def test_a_client_that_does_not_read_is_dropped_and_its_answer_not_kept() 
     assert 0 < buffered[0] < 200_000
 
 
+async def test_it_stops_in_time_though_clients_neither_read_nor_send() -> None:
+    began = asyncio.Event()
+
+    async def large(scope: Scope, receive: Receive, send: Send) -> None:
+        began.set()
+        await PlainTextResponse(b"x" * 50_000_000)(scope, receive, send)
+
+    async with running(large, GENEROUS) as (server, address), connected(address) as (_, reading):
+        reading.write(GET)
+        await began.wait()
+        async with connected(address) as (_, sending):
+            sending.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+            server.stop()  # what uvicorn would have to cancel, it would log as an error
+            while server.server_state.tasks:  # noqa: ASYNC110 - there is no event for it
+                await asyncio.sleep(0.01)
+    assert server.server_state.connections == set()
+
+
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
