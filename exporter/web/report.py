@@ -148,8 +148,9 @@ class Reporter:
         now: float,
     ) -> schema.EnvironmentItems:
         """One environment with its live items, worst first."""
-        wanted = [item for item in items_of(view.environment) if _wanted(item, selection)]
-        found = heapq.nsmallest(selection.limit, self._judged(view, wanted), key=_worst_first)
+        everything = items_of(view.environment)
+        wanted = [item for item in everything if _wanted(item, selection)]
+        found = heapq.nsmallest(selection.limit, self._judged(view, wanted, everything), key=_worst_first)
         return schema.EnvironmentItems(
             version=__version__,
             now=_at(now),
@@ -200,7 +201,8 @@ class Reporter:
     def _find_troubles(self, view: EnvironmentView, items_of: ItemsOf, token: object, now: float) -> _Troubles:
         if not view.history_complete or (view.snapshot is not None and not self.judge.suspicious(view.snapshot)):
             return _Troubles(token)
-        judged = (each for each in self._judged(view, items_of(view.environment)) if each[0] != OK)
+        everything = items_of(view.environment)
+        judged = (each for each in self._judged(view, everything, everything) if each[0] != OK)
         as_of = "" if view.snapshot is not None or view.read_at is None else f", as of {spoken(now - view.read_at)} ago"
         kinds = defaultdict[tuple[str, str], list[Judged]](list)
         for verdict, item in judged:
@@ -209,8 +211,11 @@ class Reporter:
         findings = [_kind(items[0][0], len(each), as_of) for items, each in zip(worst_of, kinds.values(), strict=True)]
         return _Troubles(token, tuple(findings), tuple(each for items in worst_of for each in items))
 
-    def _judged(self, view: EnvironmentView, items: Iterable[Observation]) -> Iterator[Judged]:
-        served = view.snapshot is not None and self.judge.served(view.snapshot)
+    def _judged(
+        self, view: EnvironmentView, items: Sequence[Observation], everything: Sequence[Observation]
+    ) -> Iterator[Judged]:
+        """Judge some of an environment's live items."""
+        served = self.judge.served(view, everything)
         return ((self.judge.item(item, served=served), item) for item in items)
 
 

@@ -1,7 +1,8 @@
 """How bad it is: judged by the thresholds of the alerts, so that the page agrees with the pager."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 from exporter import advice
@@ -69,8 +70,7 @@ class Judge:
 
         Args:
             item: The item.
-            served: Whether live workers take work from its queue: then waiting long is a lack of workers, not an
-                outage.
+            served: Whether work is taken from its queue: then waiting long is a lack of workers, not an outage.
         """
         limits = self.thresholds
         in_state = seconds_in_state(item) or 0.0
@@ -146,7 +146,7 @@ class Judge:
 
     def _nobody_works(self, snapshot: Snapshot) -> Iterator[Verdict]:
         waited = snapshot.queue.oldest_age.get(QUEUED, 0.0) if snapshot.queue is not None else 0.0
-        if waited > self.thresholds.no_workers_wait and self.polling(snapshot) == 0 and not self.served(snapshot):
+        if waited > self.thresholds.no_workers_wait and self.polling(snapshot) == 0 and not self._beating(snapshot):
             text = f"work has waited {spoken(waited)} and no worker polls"
             urgency = waited / self.thresholds.no_workers_wait
             yield Verdict("critical", text, "QoderWorkNoWorkersPolling", urgency)
@@ -156,10 +156,20 @@ class Judge:
         """Workers that poll, by the API's statistics; None where it gives none."""
         return None if snapshot.stats is None else snapshot.stats.workers_polling
 
-    def served(self, snapshot: Snapshot) -> bool:
-        """Whether anybody works: a worker polls, or an item has a recent heartbeat."""
-        if self.polling(snapshot):
-            return True
+    def served(self, view: EnvironmentView, items: Sequence[Observation]) -> bool:
+        """Whether work is taken: something was acknowledged lately, as QoderWorkQueueStalled asks.
+
+        What is still live says when it was acknowledged, and of what has stopped the lifecycle's exemplars do.
+        """
+        if not items:
+            return False
+        newest = max((item.acknowledged for item in items if item.acknowledged is not None), default=-inf)
+        if view.lifecycle is not None:
+            newest = max([newest, *(example.timestamp for example in view.lifecycle.wait.examples.values())])
+        return max(item.read_at for item in items) - newest <= self.thresholds.idle_window
+
+    def _beating(self, snapshot: Snapshot) -> bool:
+        """Whether an item has a recent heartbeat."""
         queue = snapshot.queue
         return queue is not None and _within(queue.heartbeat_lag, self.thresholds.beating_within) > 0
 

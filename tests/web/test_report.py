@@ -51,11 +51,11 @@ def test_many_items_of_one_kind_are_one_finding_and_do_not_hide_the_others() -> 
     shown = overview(view, {"env_gpu": items})
     texts = [finding.text for finding in shown.fleet.environments[0].findings]
     assert texts == [
-        "1 item has been starting for 10 min without a heartbeat",
         "50 items, the worst has waited 1 h 24 min",
+        "1 item has been starting for 10 min without a heartbeat",
     ]
     ids = [each.work_id for _, each in shown.worst_items]
-    assert ids == ["work_999", "work_049", "work_048", "work_047"]
+    assert ids == ["work_049", "work_048", "work_047", "work_999"]
     assert len(ids) == 1 + PER_KIND
 
 

@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from exporter import advice
 from exporter.api.errors import REASONS
+from exporter.histogram import Example
 from exporter.thresholds import Thresholds
+from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.observation import STATES, Observation
 from exporter.tracking.outcomes import Outcome
 from exporter.tracking.tracker import INTERNAL
@@ -56,19 +59,33 @@ def test_waiting_long_is_milder_where_workers_take_work() -> None:
 
 
 @pytest.mark.parametrize(
-    ("items", "polling", "served"),
+    ("items", "served"),
     [
-        ([], 0, False),
-        ([], None, False),
-        ([], 1, True),
-        ([item("w", "active", 50, heartbeat=LIMITS.beating_within + 1)], 0, False),
-        ([item("w", "active", 50, heartbeat=LIMITS.beating_within)], 0, True),
+        ([], False),
+        ([item("w", "queued", 5000)], False),
+        ([item("w", "queued", 5000), item("v", "active", 50, acknowledged=LIMITS.idle_window)], True),
+        ([item("w", "queued", 5000), item("v", "active", 50, acknowledged=LIMITS.idle_window + 1)], False),
     ],
 )
-def test_work_is_served_by_who_polls_or_sends_heartbeats(
-    items: list[Observation], polling: int | None, served: bool
-) -> None:
-    assert JUDGE.served(snapshot_of(items, polling=polling)) is served
+def test_work_is_taken_if_something_was_acknowledged_lately(items: list[Observation], served: bool) -> None:
+    assert JUDGE.served(environment(), items) is served
+
+
+def test_what_was_taken_and_has_stopped_counts_too() -> None:
+    lifecycle = Lifecycle()
+    lifecycle.wait.observe(3.0, Example({}, 3.0, NOW - LIMITS.idle_window))
+    view = environment(lifecycle=lifecycle)
+    assert JUDGE.served(view, [item("w", "queued", 5000)])
+    late = msgspec.structs.replace(item("w", "queued", 5000), read_at=NOW + 1)
+    assert not JUDGE.served(view, [late])
+
+
+def test_a_young_heartbeat_shows_that_somebody_works() -> None:
+    for heartbeat, critical in ((LIMITS.beating_within, False), (LIMITS.beating_within + 1, True)):
+        items = [item("w", "queued", 5000), item("v", "active", 50, heartbeat=heartbeat)]
+        view = environment(snapshot=snapshot_of(items, polling=0), read_at=NOW)
+        found = [verdict.alert for verdict in JUDGE.environment(view, NOW)]
+        assert found == (["QoderWorkNoWorkersPolling"] if critical else [])
 
 
 @pytest.mark.parametrize(
