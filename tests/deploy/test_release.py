@@ -114,6 +114,7 @@ def released(tmp_path: Path) -> Path:
         "CHANGELOG.md",
         "deploy/helm/qoder-work-exporter/Chart.yaml",
         "deploy/kubernetes/exporter/kustomization.yaml",
+        f"tests/deploy/checkpoints/{__version__}.checkpoint",
     ):
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, checkout / name)
@@ -146,6 +147,13 @@ def test_a_file_that_lags_behind_stops_a_release(released: Path, name: str, comp
     done = check_tag(released, f"v{__version__}")
     assert done.returncode == 1
     assert complaint in done.stderr
+
+
+def test_a_release_keeps_a_checkpoint_of_its_version(released: Path) -> None:
+    (released / f"tests/deploy/checkpoints/{__version__}.checkpoint").unlink()
+    done = check_tag(released, f"v{__version__}")
+    assert done.returncode == 1
+    assert "has no checkpoint" in done.stderr
 
 
 def test_another_tag_is_none(released: Path) -> None:
