@@ -105,17 +105,17 @@ def _exposition(exposition: Exposition, slack: float) -> Iterator[Verdict]:
 def _scrape(comparison: Comparison) -> Iterator[Verdict]:
     where = f"{comparison.items:,} items, {comparison.live:,} live"
     yield Verdict(
-        f"{where}: requests a scrape",
+        f"{where}: requests per scrape",
         f"≤ {comparison.fewest} windows + 2",
         f"{_most(comparison.costs, _requests):g}",
         _most(comparison.costs, _requests) <= comparison.fewest + 2,
     )
     cpu = _most(comparison.costs, lambda cost: cost.cpu)
-    yield Verdict(f"{where}: CPU a scrape", f"≤ {CPU * 1000:g} ms", f"{cpu * 1000:.0f} ms", cpu <= CPU, True)
+    yield Verdict(f"{where}: CPU per scrape", f"≤ {CPU * 1000:g} ms", f"{cpu * 1000:.0f} ms", cpu <= CPU, True)
     for cost in comparison.costs:
         if cost.latency:
             trips = cost.wall / cost.latency
-            what = f"{where}: wall time at {cost.latency * 1000:g} ms a request"
+            what = f"{where}: wall time at {cost.latency * 1000:g} ms per request"
             yield Verdict(what, f"≤ {ROUND_TRIPS} round trips", f"{trips:.1f}", trips <= ROUND_TRIPS, True)
 
 
@@ -123,10 +123,10 @@ def _growth(shorter: Comparison, longer: Comparison, slack: float) -> Iterator[V
     where = f"{longer.items:,} items against {shorter.items:,}"
     requests = [_most(comparison.costs, _requests) for comparison in (shorter, longer)]
     measured = " and ".join(f"{each:g}" for each in requests)
-    yield Verdict(f"{where}: requests a scrape", "the same", measured, requests[0] == requests[1])
+    yield Verdict(f"{where}: requests per scrape", "the same", measured, requests[0] == requests[1])
     ratio = sum(cost.cpu for cost in longer.costs) / sum(cost.cpu for cost in shorter.costs)
     limit = (1 + GROWTH) * slack
-    yield Verdict(f"{where}: CPU a scrape", f"≤ {limit:.0%}", f"{ratio:.0%}", ratio <= limit)
+    yield Verdict(f"{where}: CPU per scrape", f"≤ {limit:.0%}", f"{ratio:.0%}", ratio <= limit)
 
 
 def _length(longest: Comparison) -> Iterator[Verdict]:
@@ -144,13 +144,13 @@ def _length(longest: Comparison) -> Iterator[Verdict]:
 
 def _idle(idle: Comparison) -> Verdict:
     requests = _most(idle.costs, _requests)
-    return Verdict("an idle environment: requests a scrape", "2", f"{requests:g}", requests == 2)
+    return Verdict("an idle environment: requests per scrape", "2", f"{requests:g}", requests == 2)
 
 
 def _environments(comparison: Comparison) -> Iterator[Verdict]:
     where = f"{comparison.environments} environments of {comparison.items:,} items, {comparison.live} live each"
     each = _most(comparison.costs, _requests) / comparison.environments
-    yield Verdict(f"{where}: requests an environment", "≤ 3", f"{each:g}", each <= 3)
+    yield Verdict(f"{where}: requests per environment", "≤ 3", f"{each:g}", each <= 3)
     wall = _most(comparison.costs, lambda cost: cost.wall)
     limit = f"≤ {SCRAPE_TIMEOUT:g} s"
     yield Verdict(f"{where}: a scrape at the default pace", limit, f"{wall:.1f} s", wall <= SCRAPE_TIMEOUT, True)
@@ -159,7 +159,7 @@ def _environments(comparison: Comparison) -> Iterator[Verdict]:
 def _backlog(backlog: Backlog) -> Iterator[Verdict]:
     where = f"{backlog.live:,} live at once"
     whole = f"{backlog.whole} of {backlog.scrapes}"
-    yield Verdict(f"{where}: scrapes with whole counts", "all", whole, backlog.whole == backlog.scrapes)
+    yield Verdict(f"{where}: scrapes with complete counts", "all", whole, backlog.whole == backlog.scrapes)
     yield Verdict(
         f"{where}: age of the data shown",
         f"≤ {MAX_STALENESS:g} s",

@@ -134,7 +134,7 @@ def _starts(starts: Iterable[Start]) -> str:
         for each in starts
     ]
     header = ["items", "a request takes", "an ID that no item has: the API", "requests", "complete after"]
-    return table([*header, "requests a second"], rows)
+    return table([*header, "requests per second"], rows)
 
 
 def _others(comparisons: Iterable[Comparison]) -> str:
@@ -151,12 +151,15 @@ def _others(comparisons: Iterable[Comparison]) -> str:
 
 def _backlog(backlog: Backlog) -> str:
     rows = [
-        ["scrapes", f"{backlog.scrapes}, one every {backlog.interval:g} s, at {backlog.latency * 1000:g} ms a request"],
-        ["scrapes with whole counts", f"{backlog.whole}"],
+        [
+            "scrapes",
+            f"{backlog.scrapes}, one every {backlog.interval:g} s, at {backlog.latency * 1000:g} ms per request",
+        ],
+        ["scrapes with complete counts", f"{backlog.whole}"],
         ["slowest scrape", _seconds(backlog.slowest_scrape)],
         ["oldest data shown", _seconds(backlog.oldest)],
         ["one refresh", f"{backlog.refresh_requests:,} requests, {_seconds(backlog.refresh_seconds)}"],
-        ["CPU a refresh", _seconds(backlog.cpu)],
+        ["CPU per refresh", _seconds(backlog.cpu)],
         ["slowest health check meanwhile", _seconds(backlog.slowest_health)],
         ["memory", f"{_bytes(backlog.memory.resident)}, at its peak {_bytes(backlog.memory.peak)}"],
         ["peak memory of the first traversal", _bytes(backlog.first.memory.peak)],

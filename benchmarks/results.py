@@ -135,7 +135,7 @@ class Backlog:
         whole: How many of them showed the true counts.
         slowest_scrape: Seconds.
         oldest: The greatest age in seconds of the data shown.
-        refresh_seconds: How long the newest refresh took.
+        refresh_seconds: How long the last refresh took.
         refresh_requests: The requests it made.
         cpu: Seconds of CPU time a refresh, on average.
         slowest_health: The longest that a health check had to wait, in seconds.
