@@ -24,6 +24,7 @@ VALUES = {
     "code": ("200", "429", "401"),
     "version": ("1.0.0",),
     "python": ("3.11.7",),
+    "revision": ("abc",),
 }
 Labels = dict[str, str]
 

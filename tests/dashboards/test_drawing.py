@@ -78,15 +78,16 @@ def test_words_stand_for_values_and_for_ranges() -> None:
     table = panel_of(fleet(), "Environments, worst first")
     finding = next(one for one in table["fieldConfig"]["overrides"] if one["matcher"]["options"] == "Finding")
     (mappings,) = (one["value"] for one in finding["properties"] if one["id"] == "mappings")
-    words = [mapped(mappings, value) for value in (0, 1.5, 2.0001, 3.98, 4, 5, 6.1, 7, 8)]
+    words = [mapped(mappings, value) for value in (0, 1.5, 2.0001, 3.98, 4, 5, 6.1, 7, 8, 9)]
     assert [word and word[0] for word in words] == [
         "OK",
         "Drain overdue",
         "Backlog",
         "Heartbeat late",
-        "Queue stalled",
         "Stuck starting",
+        "Queue stalled",
         "Dead worker",
+        "No workers",
         "Down",
         None,
     ]

@@ -20,11 +20,6 @@ with warnings.catch_warnings():
 Json = dict[str, Any]
 pytestmark = pytest.mark.filterwarnings("ignore:Prefer using dashboardv2:DeprecationWarning")
 
-OF_OLDER_GRAFANAS = {
-    ".panels[].options.tooltip.show": "the heat map's tooltip, before Grafana 10.3 called it mode",
-}
-"""What only older Grafanas know, and why it is there."""
-
 
 def changed(ours: object, theirs: object, path: str = "") -> Iterator[str]:
     """Where something is missing or different after a passage through Grafana's model."""
@@ -47,7 +42,7 @@ def through_the_model(board: Json) -> Json:
 
 
 def test_grafanas_model_keeps_everything(board: Json) -> None:
-    assert set(changed(board, through_the_model(board))) <= OF_OLDER_GRAFANAS.keys()
+    assert set(changed(board, through_the_model(board))) == set()
 
 
 @pytest.mark.parametrize("where", ["options", "fieldConfig.defaults", "fieldConfig.defaults.custom", "gridPos", ""])

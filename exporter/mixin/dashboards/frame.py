@@ -6,7 +6,7 @@ from exporter.metrics.table import BUILD_INFO, UP
 from exporter.mixin.dashboards.layout import Section, place
 from exporter.mixin.dashboards.panel import DATASOURCE, Json
 from exporter.mixin.dashboards.queries import FIRING, target
-from exporter.mixin.palette import CRITICAL, SKY_BLUE
+from exporter.mixin.palette import CRITICAL, PURPLE, SKY_BLUE
 
 TAG = "qoder-work"
 FLEET = "qoder-work-fleet"
@@ -92,7 +92,7 @@ def variables() -> list[Json]:
 
 
 def annotations() -> list[Json]:
-    """Marks on the time axis: alerts while they fire, and starts of an exporter."""
+    """Marks on the time axis: deployments, alerts while they fire, and starts of an exporter."""
     return [
         {
             "builtIn": 1,
@@ -102,6 +102,16 @@ def annotations() -> list[Json]:
             "iconColor": "rgba(0, 211, 255, 1)",
             "name": "Annotations & Alerts",
             "type": "dashboard",
+        },
+        {
+            # What your deployment puts there, by Grafana's API: docs/dashboards.md has the command.
+            "datasource": {"type": "grafana", "uid": "-- Grafana --"},
+            "enable": True,
+            "hide": False,
+            "iconColor": PURPLE,
+            "name": "Deployments",
+            "target": {"limit": 100, "matchAny": False, "tags": ["deployment"], "type": "tags"},
+            "type": "tags",
         },
         {
             "datasource": DATASOURCE,

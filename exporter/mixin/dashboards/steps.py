@@ -30,6 +30,11 @@ class Steps:
         return Step(self.thresholds.backlog_age, WARNING), Step(self.thresholds.queue_stalled_age, CRITICAL)
 
     @property
+    def no_workers(self) -> tuple[Step, ...]:
+        """Age of the oldest queued item where nobody works: workers are gone."""
+        return (Step(self.thresholds.no_workers_wait, CRITICAL),)
+
+    @property
     def heartbeat_lag(self) -> tuple[Step, ...]:
         """Time since a heartbeat: beyond a usual lease, then beyond any lease."""
         return Step(self.thresholds.heartbeat_late, WARNING), Step(self.thresholds.heartbeat_lost, CRITICAL)

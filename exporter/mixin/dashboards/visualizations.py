@@ -194,7 +194,7 @@ def heatmap(
         "legend": {"show": True},
         "rowsFrame": {"layout": "auto"},
         "showValue": "never",
-        "tooltip": {"mode": "single", "show": True, "yHistogram": True},
+        "tooltip": {"mode": "single", "yHistogram": True},
         "yAxis": {"axisPlacement": "left", "reverse": False, "unit": unit},
     }
     defaults: Json = {

@@ -1,14 +1,19 @@
 """The Environment dashboard on those who do the work."""
 
-from exporter.metrics.table import DRAIN, HEARTBEAT_LAG, STARTUP
-from exporter.mixin.dashboards.environment.expressions import LAG, oldest, quantiles
+from exporter.metrics.table import DRAIN, HEARTBEAT_LAG, ITEMS, QUEUE_WAIT, STARTUP
+from exporter.mixin.dashboards.environment.expressions import LAG, POLLING, QUEUED, oldest, quantiles
 from exporter.mixin.dashboards.layout import Section
 from exporter.mixin.dashboards.panel import Query, Text
-from exporter.mixin.dashboards.queries import buckets, work
+from exporter.mixin.dashboards.queries import buckets, items, per_environment, rate, work
 from exporter.mixin.dashboards.shared import NO_DATA
 from exporter.mixin.dashboards.steps import Steps
 from exporter.mixin.dashboards.visualizations import heatmap, timeseries
-from exporter.mixin.palette import STATES
+from exporter.mixin.palette import PURPLE, STATES, WORKERS
+from exporter.mixin.rules.recordings import WORKERS_NEEDED
+
+BUSY = 'state=~"starting|active|stopping"'
+TAKEN_PER_SECOND = f"sum({per_environment(rate(QUEUE_WAIT, suffix='_count'))})"
+LIVE = 'state!="stopped"'
 
 
 def section(steps: Steps) -> Section:
@@ -41,6 +46,67 @@ def section(steps: Steps) -> Section:
                     colours={"heartbeat lag": STATES["active"]},
                     width=12,
                     height=9,
+                ),
+            ],
+            [
+                timeseries(
+                    Text(
+                        "Workers needed, busy and polling",
+                        "Needed is the rules' estimate, so that what waits is taken within the objective: rate times "
+                        "run time, and a share for each queued item. Worry when it stays above busy and polling "
+                        "together: more workers are missing than come.",
+                        "Are the recording rules loaded?",
+                    ),
+                    [
+                        Query(f'max({WORKERS_NEEDED}{{environment=~"$environment"}})', "needed"),
+                        Query(f"sum({items(BUSY)})", "busy"),
+                        Query(POLLING, "polling"),
+                    ],
+                    unit="short",
+                    colours={"needed": PURPLE, "busy": STATES["active"], "polling": WORKERS},
+                    decimals=0,
+                    axis="workers",
+                    width=12,
+                ),
+                timeseries(
+                    Text(
+                        "Time to drain the queue",
+                        "The queued items, divided by those acknowledged per second: how long the newest one will "
+                        "wait. Worry when it is longer than your users will.",
+                        "Nothing is queued, or nothing is acknowledged",
+                    ),
+                    [
+                        Query(
+                            f"{QUEUED} / (sum({per_environment(rate(QUEUE_WAIT, suffix='_count'))}) > 0)",
+                            "time to drain",
+                        )
+                    ],
+                    unit="s",
+                    colours={"time to drain": STATES["queued"]},
+                    width=12,
+                ),
+            ],
+            [
+                timeseries(
+                    Text(
+                        "Live items by metadata value",
+                        "The ten largest groups of items that have not stopped, by the metadata keys that the exporter "
+                        "was told to show (metrics.metadata_labels). One line if it shows none. Worry when one group "
+                        "takes all the workers.",
+                        NO_DATA,
+                    ),
+                    [
+                        Query(
+                            f"topk(10, sum without (environment_id, environment, state) "
+                            f"(max without (job, instance) ({work(ITEMS, LIVE)})))",
+                            "__auto",
+                        )
+                    ],
+                    unit="short",
+                    stacked=True,
+                    decimals=0,
+                    axis="items",
+                    width=24,
                 ),
             ],
             [

@@ -1,7 +1,7 @@
 """Exporter: whether the numbers are fresh, what they cost, and how the API and the process do."""
 
 from exporter.mixin.dashboards import frame
-from exporter.mixin.dashboards.exporter_health import api, process, refresh, tiles
+from exporter.mixin.dashboards.exporter_health import api, process, refresh, tiles, trust
 from exporter.mixin.dashboards.layout import Section
 from exporter.mixin.dashboards.panel import Json
 from exporter.mixin.dashboards.steps import Steps
@@ -19,6 +19,7 @@ def build(steps: Steps) -> Json:
             refresh.cost(),
             api.section(steps),
             refresh.history(),
+            trust.section(),
             process.section(),
         ],
     )

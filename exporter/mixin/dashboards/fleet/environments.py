@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from exporter.metrics.table import UP, WORKERS_POLLING
 from exporter.mixin.dashboards import frame
-from exporter.mixin.dashboards.fleet.expressions import DATA_AGE, LAG, in_state, oldest, worst
+from exporter.mixin.dashboards.fleet.expressions import DATA_AGE, LAG, ON, TAKEN, in_state, oldest, unserved, worst
 from exporter.mixin.dashboards.panel import Panel, Text
 from exporter.mixin.dashboards.queries import firing
 from exporter.mixin.dashboards.shared import NO_EXPORTER
@@ -30,7 +30,7 @@ class Finding:
 
 
 def _findings(steps: Steps) -> tuple[Finding, ...]:
-    """What may be wrong, the gravest last."""
+    """What may be wrong, the gravest last: in the order in which the alerts silence each other."""
     late, lost = steps.heartbeat_lag
     backlog, stalled = steps.oldest_queued
     (stuck,) = steps.starting
@@ -39,9 +39,10 @@ def _findings(steps: Steps) -> tuple[Finding, ...]:
         Finding("Drain overdue", oldest("stopping"), overdue),
         Finding("Backlog", oldest("queued"), backlog),
         Finding("Heartbeat late", LAG, late),
-        Finding("Queue stalled", oldest("queued"), stalled),
         Finding("Stuck starting", oldest("starting"), stuck),
+        Finding("Queue stalled", f"({oldest('queued')} unless {ON} {TAKEN} > 0)", stalled),
         Finding("Dead worker", LAG, lost),
+        Finding("No workers", unserved(steps.thresholds.beating_within), steps.no_workers[0]),
     )
 
 
@@ -81,8 +82,8 @@ def environments(steps: Steps) -> Panel:
         Text(
             "Environments, worst first",
             "One row an environment; click its name for its own dashboard. Finding names the gravest "
-            "trouble: down, a dead worker (no heartbeat), an item stuck in starting, a stalled queue, and "
-            "then what may become one of these. Worry where a cell is yellow or red: that is its alert's "
+            "trouble: down, no workers for what waits, a dead worker (no heartbeat), a stalled queue, an item stuck in "
+            "starting, and then what may become one of these. Worry where a cell is yellow or red: that is its alert's "
             "threshold. Workers are those that poll with a Worker-ID.",
             NO_EXPORTER,
         ),

@@ -1,7 +1,17 @@
 """What the Fleet dashboard asks of every environment."""
 
-from exporter.metrics.table import MAX_HEARTBEAT_LAG, OLDEST_AGE, SNAPSHOT_TIMESTAMP, MetricSpec
-from exporter.mixin.dashboards.queries import items, per_environment, work
+from exporter.metrics.table import (
+    HEARTBEAT_LAG,
+    MAX_HEARTBEAT_LAG,
+    OLDEST_AGE,
+    QUEUE_WAIT,
+    SNAPSHOT_TIMESTAMP,
+    WORKERS_POLLING,
+    MetricSpec,
+)
+from exporter.mixin.dashboards.queries import increase, items, per_environment, work
+from exporter.mixin.labels import BY_ENVIRONMENT
+from exporter.mixin.promql import le
 
 
 def worst(spec: MetricSpec, *matchers: str) -> str:
@@ -20,4 +30,22 @@ def in_state(state: str) -> str:
 
 
 LAG = worst(MAX_HEARTBEAT_LAG)
+ON = f"on ({BY_ENVIRONMENT})"
+TAKEN = per_environment(increase(QUEUE_WAIT, suffix="_count", window="10m"))
+"""How many items of each environment were acknowledged in ten minutes."""
+
+
+def unserved(beating_within: float) -> str:
+    """How long the oldest queued item has waited where no worker polls, none beats and nothing was acknowledged."""
+    beating = worst_bucket(beating_within)
+    return (
+        f"({oldest('queued')} and {ON} {worst(WORKERS_POLLING)} == 0 unless {ON} {beating} > 0 unless {ON} {TAKEN} > 0)"
+    )
+
+
+def worst_bucket(bound: float) -> str:
+    """How many items of each environment have a heartbeat that is younger."""
+    return per_environment(work(HEARTBEAT_LAG, le(bound), suffix="_bucket"))
+
+
 DATA_AGE = f"time() - {worst(SNAPSHOT_TIMESTAMP)}"
