@@ -9,8 +9,9 @@ class Site:
 
     Attributes:
         grafana: Address of Grafana, without a slash at the end.
-        runbooks: Address of the folder with the runbooks, without a slash at the end.
+        runbooks: Address of the folder with the runbooks, without a slash at the end; by default where they are in the
+            repository.
     """
 
     grafana: str = "https://grafana.example.org"
-    runbooks: str = "https://runbooks.example.org/qoder-work-exporter"
+    runbooks: str = "docs/runbooks"

@@ -73,6 +73,7 @@ def test_a_runbook_is_linked_and_exists(alert: Alert, annotations: dict[str, str
     runbook = (RUNBOOKS / f"{alert.name.lower()}.md").read_text()
     assert runbook.startswith(f"# {alert.name}\n")
     assert re.findall(r"^## .*$", runbook, re.MULTILINE) == HEADINGS
+    assert f"[Qoder Work / {alert.board.capitalize()}](../dashboards.md#{alert.board})" in runbook
     assert "```" in runbook.partition("## Diagnosis")[2].partition("## Mitigation")[0], "a command to run"
 
 
