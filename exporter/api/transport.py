@@ -278,6 +278,9 @@ class _Handler(ResponseHandler):
             if end >= 0:
                 self.head, self.head_size = self.head[:end], end + 4
         self.tail = (self.tail + data[-5:])[-5:]
+        if self.received > MAX_INTERIM and self.head.startswith(b"HTTP/1.1 1") and self.transport is not None:
+            self.transport.abort()  # aiohttp would go on reading interim answers for as long as they come
+            return
         super().data_received(data)
 
     @property
@@ -297,6 +300,9 @@ class _Handler(ResponseHandler):
 
 MAX_HEAD = 64 * 1024
 """Bytes of an answer in which its head is looked for."""
+
+MAX_INTERIM = 1024 * 1024
+"""Bytes of an answer that begins with an interim one (1xx) beyond which it is given up."""
 
 _STATUS = re.compile(rb"HTTP/1\.1 (\d\d\d)(?: |$)")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*(?:\r\n|$)", re.IGNORECASE)

@@ -6,11 +6,15 @@
 import asyncio
 import gzip
 import json
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from exporter.api.transport import MAX_BODY
+from exporter.api.decoding import MAX_RECORDS
+from exporter.api.inflight import GRACE
+from exporter.api.retry import MAX_RETRY_AFTER
+from exporter.api.token import MAX_SIZE, READ_TIMEOUT
+from exporter.api.transport import MAX_BODY, MAX_ERROR_BODY, MAX_INTERIM
+from exporter.api.words import MAX_QUOTE
 from tests.api.harness import item, page
 from tests.api.raw import Talk, answer
 
@@ -111,7 +115,8 @@ ON_THE_WAY = (
     Fault("head", "1,000 headers", answer(CONTENT, *(f"X-{n}: x" for n in range(1000))), "network"),
     Fault("head", "a header of 100 kB", answer(CONTENT, "X: " + "x" * 100_000), "network"),
     Fault("head", "one 1xx before the answer", b"HTTP/1.1 103 Early Hints\r\n\r\n" + GOOD, OK),
-    Fault("head", "1xx without end", endlessly(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n", 0.01), "timeout", hangs=True),
+    Fault("head", "1xx now and then", endlessly(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n", 0.01), "timeout", hangs=True),
+    Fault("head", "1xx without end", endlessly(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 500), "network"),
     Fault("body", "stops in the middle", says(GOOD[:-9], then="silence"), "timeout", hangs=True),
     Fault("body", "a byte now and then", endlessly(HEAD, b" ", 0.05), "timeout", hangs=True),
     Fault("body", "cut off", says(GOOD[:-9]), "network"),
@@ -189,7 +194,28 @@ MEANING = {
     "content": "The content of a 200",
 }
 
-Action = Callable[[asyncio.StreamWriter], Awaitable[None]]
+BOUNDS = (
+    ("the body of a 200, on the wire and decompressed", f"{MAX_BODY // 2**20} MiB", "refused: `invalid_response`"),
+    ("the body of any other answer", f"{MAX_ERROR_BODY // 1024} KiB", "cut; the status counts"),
+    ("a line or a header of an answer", "8,190 bytes", "refused: `network`"),
+    ("headers of an answer", "128", "refused: `network`"),
+    ("interim answers (1xx)", f"{MAX_INTERIM // 2**20} MiB", "refused: `network`"),
+    ("records of a page", f"{MAX_RECORDS:,}", "refused: `invalid_response`"),
+    ("an ID", "256 characters", "the record has none: not counted"),
+    ("a state", "64 characters", "`other`, and unreadable"),
+    ("an environment's name", "256 characters", "its ID stands for it"),
+    ("the API's words in an error", f"{MAX_QUOTE} characters", "cut; what may be a secret is masked as `[…]`"),
+    ("a request ID", "64 characters", "left out"),
+    ("`Retry-After`", f"{MAX_RETRY_AFTER:.0f} s", "waited for as long as this"),
+    ("the file of a token", f"{MAX_SIZE // 1024} KiB, {READ_TIMEOUT:g} s", "refused: `auth`"),
+    ("a request", "`request_timeout`", "`timeout`"),
+    ("a request that does not end by its timeout", f"{GRACE:.0f} s more", "given up; the HTTP client is replaced"),
+)
+"""What is bounded, and what happens beyond the bound."""
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def documented() -> str:
@@ -211,4 +237,5 @@ def documented() -> str:
     for group, meaning in MEANING.items():
         lines += ["", f"## {meaning}", "", "| fault | reason |", "|---|---|"]
         lines += [f"| {fault.name} | `{fault.reason}` |" for fault in FAULTS if fault.group == group]
+    lines += ["", "## Bounds", "", "| what | at most | beyond it |", "|---|---|---|", *map(_row, BOUNDS)]
     return "\n".join(lines) + "\n"
