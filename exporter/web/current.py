@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from exporter.tracking.observation import Observation
 from exporter.tracking.view import EnvironmentIdentity, FleetView
 from exporter.web import schema
 from exporter.web.report import Reporter
@@ -46,6 +48,7 @@ class Current:
 
     exporter: Exporter
     _reporter: Reporter = field(default_factory=Reporter)
+    _reporting: asyncio.Lock = field(default_factory=asyncio.Lock)
     _refreshes: dict[EnvironmentIdentity | None, asyncio.Task[FleetView]] = field(default_factory=dict)
 
     async def overview(self, selection: Selection) -> Overview:
@@ -54,10 +57,11 @@ class Current:
         unread = not self.exporter.fleet.ready or any(not each.outcomes for each in view.environments)
         view = await self._refreshed(PATIENCE if unread else 0.0)
         fleet = self.exporter.fleet
-        report = self._prepared().fleet(
-            view, fleet.items, selection, ready=fleet.ready, reload=self.exporter.loaded, now=time.time()
-        )
-        return Overview(report, self._reporter.worst_items(view, WORST_ITEMS))
+        async with self._reporting:
+            reporter = self._prepared()
+            needed = [each.environment for each in view.environments if reporter.needs_items(each)]
+            live = {identity: fleet.items(identity) for identity in needed}
+            return await asyncio.to_thread(self._overview, view, live, selection, ready=fleet.ready)
 
     async def environment(self, target: str, selection: ItemSelection) -> schema.EnvironmentItems:
         """One environment by its ID or name.
@@ -70,9 +74,10 @@ class Current:
             await self._refreshed(PATIENCE)
         identity = find(fleet.view().environments, target).environment
         view = await self._refreshed(PATIENCE, identity)
-        return self._prepared().items(
-            find(view.environments, identity.id), fleet.items, selection, view.metadata_keys, time.time()
-        )
+        found, items = find(view.environments, identity.id), fleet.items(identity)
+        async with self._reporting:
+            report = self._prepared().items
+            return await asyncio.to_thread(report, found, lambda _: items, selection, view.metadata_keys, time.time())
 
     def whose(self, work_id: str) -> EnvironmentIdentity:
         """The environment in which an item is live.
@@ -88,6 +93,25 @@ class Current:
             f"no live item {shown(work_id)} is known: it has stopped, or never was; "
             "`qoder-work-exporter inspect ENV WORK_ID` asks the API about it"
         )
+
+    def _overview(
+        self,
+        view: FleetView,
+        live: Mapping[EnvironmentIdentity, Sequence[Observation]],
+        selection: Selection,
+        *,
+        ready: bool,
+    ) -> Overview:
+        """Make the report of the whole fleet; what it is made of is frozen, so that it can be made beside the loop."""
+        report = self._reporter.fleet(
+            view,
+            lambda identity: live.get(identity, ()),
+            selection,
+            ready=ready,
+            reload=self.exporter.loaded,
+            now=time.time(),
+        )
+        return Overview(report, self._reporter.worst_items(view, WORST_ITEMS))
 
     def _prepared(self) -> Reporter:
         """The reporter, as it is configured now."""

@@ -191,15 +191,23 @@ class Reporter:
 
     # -- the worst items ----------------------------------------------------------------------------------------------
 
-    def _troubles_of(self, view: EnvironmentView, items_of: ItemsOf, now: float) -> _Troubles:
-        token = (view.read_at, view.snapshot is None, view.outcomes[:1])
+    def needs_items(self, view: EnvironmentView) -> bool:
+        """Whether a report of the fleet goes through the live items of this environment."""
         kept = self._troubles.get(view.environment)
-        if kept is None or kept.token != token:
-            kept = self._troubles[view.environment] = self._find_troubles(view, items_of, token, now)
+        return (kept is None or kept.token != _token(view)) and self._suspicious(view)
+
+    def _suspicious(self, view: EnvironmentView) -> bool:
+        return view.history_complete and (view.snapshot is None or self.judge.suspicious(view.snapshot))
+
+    def _troubles_of(self, view: EnvironmentView, items_of: ItemsOf, now: float) -> _Troubles:
+        kept = self._troubles.get(view.environment)
+        if kept is None or kept.token != _token(view):
+            kept = self._troubles[view.environment] = self._find_troubles(view, items_of, now)
         return kept
 
-    def _find_troubles(self, view: EnvironmentView, items_of: ItemsOf, token: object, now: float) -> _Troubles:
-        if not view.history_complete or (view.snapshot is not None and not self.judge.suspicious(view.snapshot)):
+    def _find_troubles(self, view: EnvironmentView, items_of: ItemsOf, now: float) -> _Troubles:
+        token = _token(view)
+        if not self._suspicious(view):
             return _Troubles(token)
         everything = items_of(view.environment)
         judged = (each for each in self._judged(view, everything, everything) if each[0] != OK)
@@ -217,6 +225,11 @@ class Reporter:
         """Judge some of an environment's live items."""
         served = self.judge.served(view, everything)
         return ((self.judge.item(item, served=served), item) for item in items)
+
+
+def _token(view: EnvironmentView) -> object:
+    """What tells one reading of an environment from the next."""
+    return view.read_at, view.snapshot is None, view.outcomes[:1]
 
 
 def _kind(verdict: Verdict, count: int, as_of: str) -> Verdict:
