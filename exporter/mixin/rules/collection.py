@@ -24,6 +24,7 @@ def alerts(thresholds: Thresholds) -> Iterator[Alert]:
     """The alerts on reading environments."""
     yield from _incomplete(thresholds)
     yield from _left(thresholds)
+    yield from _unmatched(thresholds)
     yield from _unreadable(thresholds)
     yield from _access(thresholds)
 
@@ -115,6 +116,24 @@ def _left(thresholds: Thresholds) -> Iterator[Alert]:
         description=(
             f"Account {ACCOUNT_NAME}: discovery succeeds and no environment is left to watch. Look first at the "
             "patterns under discovery.include and exclude, then at whether the account has self-hosted environments."
+        ),
+        board="exporter",
+    )
+
+
+def _unmatched(thresholds: Thresholds) -> Iterator[Alert]:
+    gap = duration(thresholds.scrape_gap)
+    yield Alert(
+        name="QoderWorkDiscoveryPatternUnmatched",
+        symptom="discovery",
+        severity="warning",
+        expr=f"max by (account) (last_over_time(qoder_exporter_discovery_unmatched_patterns[{gap}])) > 0",
+        pending=thresholds.nothing_watched_for,
+        labels=("account",),
+        summary="A pattern of the environments to watch matches none.",
+        description=(
+            f"Account {ACCOUNT_NAME}: {COUNT} patterns under discovery.include match no environment, so that what they "
+            "were meant for is not watched. Look first at the exporter's log, which names them."
         ),
         board="exporter",
     )

@@ -14,6 +14,7 @@ Symptom = Literal[
     "loss",
     "counts",
     "collection",
+    "discovery",
     "access",
     "api",
     "clock",

@@ -58,7 +58,7 @@ def section(steps: Steps) -> Section:
                         "Are the recording rules loaded?",
                     ),
                     [
-                        Query(f'max({WORKERS_NEEDED}{{environment=~"$environment"}})', "needed"),
+                        Query(f'sum({WORKERS_NEEDED}{{environment=~"$environment"}})', "needed"),
                         Query(f"sum({items(BUSY)})", "busy"),
                         Query(POLLING, "polling"),
                     ],
