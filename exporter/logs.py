@@ -38,7 +38,7 @@ _HOSTILE = (
 """Characters that steer a terminal, forge a line for readers that split as Python does, or hide what is written."""
 
 _ESCAPED = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _HOSTILE}
-_ESCAPED_JSON = {code: json.dumps(chr(code))[1:-1] if code > 0x7F else f"\\u{code:04x}" for code in _HOSTILE}
+ESCAPED_JSON = {code: json.dumps(chr(code))[1:-1] if code > 0x7F else f"\\u{code:04x}" for code in _HOSTILE}
 """As JSON writes them; the output of a JSON encoder has them in strings alone."""
 
 MAX_VALUE = 16_384
@@ -137,7 +137,7 @@ def _escape_hostile_characters(_logger: WrappedLogger, _method: str, event: Even
 
 def _json(event: EventDict, **options: Any) -> str:
     """Write JSON whose letters can be read, whatever the language, and that has no hostile character either."""
-    return json.dumps(event, ensure_ascii=False, **options).translate(_ESCAPED_JSON)
+    return json.dumps(event, ensure_ascii=False, **options).translate(ESCAPED_JSON)
 
 
 def _order_keys(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -16,7 +16,7 @@ from exporter import __version__, logs
 from exporter.api.variables import VariableError
 from exporter.cli import wiring
 from exporter.cli.collection import collect_once, failures, notices
-from exporter.cli.failure import Failure
+from exporter.cli.failure import Failure, one_line
 from exporter.cli.flags import LOG, WEB, Flags, flag, takes
 from exporter.cli.healthcheck import healthcheck
 from exporter.cli.inspect import inspect
@@ -119,7 +119,7 @@ def once(flags: Flags) -> None:
     shape = Shape(view.metadata_keys, wiring.histograms(config.metrics.histograms))
     click.echo(encode(view, None, wiring.loaded_now(), shape=shape)[0], nl=False)
     for notice in notices(view):
-        click.echo(notice, err=True)
+        click.echo(one_line(notice), err=True)
     if failed := list(failures(view)):
         raise Failure(failed)
 
@@ -190,7 +190,7 @@ def _check(flags: Flags) -> None:
     if flags.web_config_file is not None:
         click.echo(f"{flags.web_config_file}: OK")
     for notice in overlaps(config):
-        click.echo(f"note: {notice}")
+        click.echo(f"note: {one_line(notice)}")
 
 
 def _environments(account: Account) -> str:

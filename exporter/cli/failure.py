@@ -5,9 +5,11 @@ from typing import IO, Any
 
 import click
 
+from exporter.web.text import printable
+
 
 class Failure(click.ClickException):
-    """Something that the user can mend; exit status 1.
+    """Something that the user can fix; exit status 1.
 
     Attributes:
         lines: What is wrong.
@@ -22,4 +24,9 @@ class Failure(click.ClickException):
     def show(self, file: IO[Any] | None = None) -> None:
         """Write the lines."""
         for line in self.lines:
-            click.echo(line, file=file, err=True)
+            click.echo(one_line(line), file=file, err=True)
+
+
+def one_line(text: str) -> str:
+    """A text that may quote untrusted names, as one line that steers no terminal."""
+    return printable(text.replace("\n", " "))

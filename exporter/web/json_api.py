@@ -9,6 +9,7 @@ from exporter.web import schema
 from exporter.web.current import Current
 from exporter.web.selection import BadSelection, ItemSelection, Selection
 from exporter.web.target import TargetError
+from exporter.web.text import json_bytes
 
 PATH = f"/api/{schema.VERSION}/environments"
 
@@ -39,7 +40,7 @@ def routes(current: Current) -> list[Route]:
 
 def answer(value: msgspec.Struct, status: int = 200) -> Response:
     """A value as JSON."""
-    return Response(msgspec.json.encode(value), status, HEADERS, "application/json")
+    return Response(json_bytes(value), status, HEADERS, "application/json")
 
 
 def problem(text: str, status: int) -> Response:

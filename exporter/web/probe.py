@@ -4,7 +4,6 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -15,6 +14,7 @@ from exporter.tracking.view import EnvironmentView, FleetView
 from exporter.web import deadline
 from exporter.web.json_api import HEADERS
 from exporter.web.target import AmbiguousError, TargetError, find
+from exporter.web.text import json_bytes
 
 if TYPE_CHECKING:
     from exporter.web.app import Exporter
@@ -58,7 +58,7 @@ def routes(exporter: "Exporter") -> list[Route]:
         ]
         if not exporter.fleet.ready:  # Prometheus keeps the targets it has when this fails
             return _refused("the environments to watch are still being discovered", 503)
-        return Response(msgspec.json.encode(groups), headers=HEADERS, media_type="application/json")
+        return Response(json_bytes(groups), headers=HEADERS, media_type="application/json")
 
     return [Route(PROBE, probe), Route(SERVICE_DISCOVERY, service_discovery)]
 

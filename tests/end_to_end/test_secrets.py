@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from exporter.simulator import DEFAULT_TOKEN, Simulation, SimulatorThread, Status
 from tests.end_to_end.running import exporter, without_settings, written
 from tests.support.waiting import PATIENCE, until
 
@@ -192,3 +193,28 @@ def command(arguments: list[str], folder: Path, config: dict[str, Any], variable
         check=False,
     )
     return done.stdout + done.stderr
+
+
+HOSTILE = "a\x1b[2J\x07\x9b31m\u202eb\nforged: line\r\u2028c"
+
+
+@pytest.mark.parametrize("format_", ["logfmt", "json"])
+def test_a_hostile_name_steers_no_terminal_and_forges_no_line(format_: str, tmp_path: Path) -> None:
+    simulation = Simulation()
+    environment_id = simulation.create_environment(HOSTILE)
+    simulation.create_environment("harmless")
+    simulation.faults.add(Status(status=403, environment_id=environment_id))
+    with SimulatorThread(simulation) as api:
+        variables = {"QODER_PAT": DEFAULT_TOKEN, "QODER_EXPORTER_LOG_FORMAT": format_}
+        config = {"accounts": [{"base_url": api.base_url, "token_env": "QODER_PAT"}]}
+        outputs = [command(arguments, tmp_path, config, variables) for arguments in (["once"], ["inspect"])]
+        with exporter(tmp_path, config, variables) as running:
+            until(lambda: "403" in running.get("/").text, "the failure")
+            outputs += [running.get(path).text for path in PAGES]
+            running.stop()
+            outputs.append(running.written)
+    assert sum("forged: line" in output for output in outputs) >= 4
+    for output in outputs:
+        assert not set("\x1b\x07\x9b\u202e\r\u2028") & set(output), output[:2000]
+        if "<!doctype" not in output:  # where a newline is a space
+            assert not [line for line in output.splitlines() if line.startswith("forged")]
