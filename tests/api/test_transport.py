@@ -40,6 +40,7 @@ async def endless_chunks(writer: asyncio.StreamWriter) -> None:
     while not writer.is_closing():
         writer.write(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
         await writer.drain()
+        await asyncio.sleep(0)
 
 
 async def endless_headers(writer: asyncio.StreamWriter) -> None:
@@ -47,15 +48,17 @@ async def endless_headers(writer: asyncio.StreamWriter) -> None:
     while not writer.is_closing():
         writer.write(b"X: " + b"x" * 1000 + b"\r\n")
         await writer.drain()
+        await asyncio.sleep(0)
 
 
 async def endless_gzip(writer: asyncio.StreamWriter) -> None:
     compressor = zlib.compressobj(wbits=31)
     writer.write(f"HTTP/1.1 200 OK\r\n{GZIP}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
     while not writer.is_closing():
-        if chunk := compressor.compress(b" " * 10_000_000):
-            writer.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
-            await writer.drain()
+        chunk = compressor.compress(b" " * 1_000_000) + compressor.flush(zlib.Z_SYNC_FLUSH)
+        writer.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        await writer.drain()
+        await asyncio.sleep(0)  # draining does not wait while there is room
 
 
 BOMB = gzip.compress(b" " * 200_000_000)
