@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
+from exporter.tracking import reader
+from exporter.tracking.lookup import LeftOutError
 from exporter.tracking.reader import MAX_EXTRA
 from exporter.tracking.tracker import LEFT_OUT_FOR
 from tests.support.settings import tracking_settings
 from tests.tracking.conftest import Watch
 from tests.tracking.harness import Watched
-from tests.tracking.lies import Lie, cut_short, empty, from_the_start, renamed, without
+from tests.tracking.lies import Lie, Page, cut_short, empty, from_the_start, renamed, without
 from tests.tracking.reference import expected
 from tests.tracking.test_model import shown
 
@@ -87,6 +90,20 @@ def test_a_list_that_is_not_the_known_one_changes_nothing(
     assert watched.tracker.ledger.corrections == 0
 
 
+def test_other_ids_in_the_past_are_refused_too(watched: Watched) -> None:
+    """Neither a live item nor the end of the list is near: the ends of segments show which list was read."""
+    read(watched, 950)
+    before = known(watched)
+
+    def change(request: httpx.Request, page: Page) -> Page:
+        first = "after_id" not in request.url.params
+        return page | {"data": [item | {"id": item["id"] + "0" * first} for item in page["data"]]}
+
+    with Lie(watched, change), pytest.raises(LeftOutError):
+        watched.traverse()
+    assert known(watched) == before
+
+
 def test_a_list_that_leaves_an_item_out_for_long_is_believed_on_the_others(watched: Watched) -> None:
     ids = read(watched, 450, {445})
     with Lie(watched, without(ids[445])):
@@ -157,13 +174,16 @@ def test_items_that_a_first_reading_missed_are_no_events_of_the_watch(watched: W
 # -- what one refresh may send ----------------------------------------------------------------------------------------
 
 
-def test_a_list_that_ignores_its_cursor_is_not_asked_for_ever(watched: Watched) -> None:
+def test_a_list_that_ignores_its_cursor_is_not_asked_for_ever(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "MAX_EXTRA", 60)
     read(watched, 2400, set(range(0, 2400, 2)))
     with Lie(watched, from_the_start(watched)):
         for _ in range(2):
             view = watched.refresh()
             assert view.failures["invalid_response"] > 0
-            assert len(watched.transport.requests) <= 25 + 1 + MAX_EXTRA
+            assert len(watched.transport.requests) <= 25 + 1 + 60
     assert_true(watched)
 
 

@@ -244,6 +244,15 @@ def test_counting_anew_beyond_the_last_known_item_counts_nothing_twice() -> None
     assert known.lifecycle.created == 1
 
 
+def test_counting_anew_puts_the_places_of_live_items_right() -> None:
+    known = ledger(200, {40, 60, 150})
+    kept = [
+        item(number, "active" if number in {40, 60} else "stopped") for number in range(100) if not 10 <= number < 30
+    ]
+    known.recount(reading(None, 99, kept))
+    assert known.positions() == [20, 40, 130]
+
+
 def test_what_happens_before_the_list_is_complete_is_not_counted() -> None:
     known = Ledger()
     known.recount(reading(None, 1, [item(0, "queued"), item(1)]))
