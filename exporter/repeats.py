@@ -46,6 +46,8 @@ class Repeats(logging.Filter):
         if record.levelno < logging.WARNING:
             return True
         event = record.msg if isinstance(record.msg, dict) else {"msg": record.msg}
+        if "problems" in event:  # why a file was not loaded: somebody has just changed it, or asked for it to be loaded
+            return True
         name = (record.name, record.levelname, str(event.get("msg")))
         subject = tuple(str(event.get(each, "")) for each in SUBJECTS)
         same = self._seen(self._same, (*name, *subject))

@@ -177,3 +177,11 @@ def test_a_line_is_bounded(format_: str) -> None:
     structlog.get_logger().info("found", environment="x" * 10_000_000)
     assert len(stream.getvalue()) < 2 * logs.MAX_VALUE
     assert "(10,000,000 characters)" in stream.getvalue()
+
+
+def test_why_a_configuration_is_not_loaded_is_told_whenever_it_is_tried() -> None:
+    stream = io.StringIO()
+    logs.configure(stream=stream, clock=lambda: 0.0)
+    for problems in (["one"], ["one"], ["another"]):
+        structlog.get_logger().error("configuration not loaded; the old one stays", problems=problems)
+    assert len(lines(stream)) == 3
