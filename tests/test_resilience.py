@@ -66,6 +66,7 @@ def test_a_reload_that_fails_is_told_and_changes_nothing(
     )
     address = serving(started)
     eventually(lambda: items(get(f"{address}/metrics").text) == true_items(simulation) or None)
+    good = file.read_text()
     if how == "not there":
         file.unlink()
     else:
@@ -75,8 +76,14 @@ def test_a_reload_that_fails_is_told_and_changes_nothing(
     assert answer.text.strip()
     assert "Traceback" not in answer.text
     assert shown(address, "qoder_exporter_config_last_reload_successful") == 0
+    bad = file.read_text() if file.exists() else None
+    file.write_text(good)
+    assert httpx.post(f"{address}/-/reload", timeout=60).status_code == 200
+    assert shown(address, "qoder_exporter_config_last_reload_successful") == 1
+    file.unlink() if bad is None else file.write_text(bad)
     started.process.send_signal(signal.SIGHUP)
-    eventually(lambda: started.err.count("configuration not loaded; the old one stays") == 2 or None)
+    eventually(lambda: shown(address, "qoder_exporter_config_last_reload_successful") == 0 or None)
+    assert "configuration not loaded; the old one stays" in started.err
     assert items(get(f"{address}/metrics").text) == true_items(simulation)
     assert started.stop() == 0
     assert "Traceback" not in started.err
