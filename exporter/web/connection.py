@@ -204,9 +204,11 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
             (b"content-length", str(len(body)).encode()),
             (b"connection", b"close"),
         ]
+        request = self._unanswered
+        without_body = request is not None and request.scope["method"] == "HEAD"
         events = (
             h11.Response(status_code=status, headers=headers, reason=status.phrase.encode()),
-            h11.Data(data=body),
+            *(() if without_body else (h11.Data(data=body),)),
             h11.EndOfMessage(),
         )
         for event in events:

@@ -214,7 +214,7 @@ async def test_what_is_too_large_or_not_http_is_refused(slow: Slow, request_: by
     "chunk", [b"zz\r\n", b"-1\r\n", b"5\r\nhello!", b"ffffffffffffffffffffffff\r\n", b"\x00" * 40 + b"\r\n"]
 )
 @pytest.mark.parametrize("path", [b"/slow", b"/fast"])
-@pytest.mark.parametrize("method", [b"POST", b"GET"])
+@pytest.mark.parametrize("method", [b"POST", b"GET", b"HEAD"])
 async def test_a_broken_chunk_ends_the_connection(slow: Slow, method: bytes, path: bytes, chunk: bytes) -> None:
     header = method + b" " + path + b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     async with running(slow.app, GENEROUS) as (_, address):
