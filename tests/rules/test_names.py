@@ -93,7 +93,7 @@ def test_counters_are_only_used_as_rates_and_gauges_never(rule: Alert | Recordin
     cumulative = {
         series for series in named if TABLE[series].type in {"counter", "histogram"} and not series.endswith("_info")
     }
-    assert rated - {"qoder_work_history_complete"} == cumulative
+    assert rated - {"qoder_work_items"} == cumulative
 
 
 def test_recorded_names_say_level_metric_and_operation() -> None:

@@ -27,7 +27,6 @@ DEMO = {
     ("QoderWorkNoWorkersPolling", "nightly-reports"),
     ("QoderWorkQueueGrowingWithoutWorkers", "nightly-reports"),
     ("QoderWorkQueueStalled", "nightly-reports"),
-    ("QoderWorkBacklogNotDraining", "nightly-reports"),
     ("QoderWorkStuckStarting", "nightly-reports"),
     ("QoderWorkStuckStarting", "gpu-workers"),
     ("QoderWorkHeartbeatLost", "gpu-workers"),

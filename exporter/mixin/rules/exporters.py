@@ -8,6 +8,9 @@ from exporter.mixin.rules.annotations import COUNT, EXPORTER_NAME
 from exporter.mixin.rules.rule import Alert
 from exporter.thresholds import Thresholds
 
+WITH_COUNTS = 'qoder_work_items{state="queued"}'
+"""There for every environment whose counts are shown now."""
+
 
 def alerts(thresholds: Thresholds) -> Iterator[Alert]:
     """The alerts on the exporter."""
@@ -35,8 +38,7 @@ def alerts(thresholds: Thresholds) -> Iterator[Alert]:
         symptom="config",
         severity="warning",
         expr=(
-            f"count by (job, instance) (last_over_time(qoder_work_history_complete[{gap}]) == 1)\n"
-            f"unless on (job, instance) ({histograms})"
+            f"count by (job, instance) (last_over_time({WITH_COUNTS}[{gap}]))\nunless on (job, instance) ({histograms})"
         ),
         pending=thresholds.histograms_missing_for,
         labels=TARGET,
