@@ -4,6 +4,7 @@ import asyncio
 import selectors
 import time
 from collections.abc import Callable
+from math import inf, nextafter
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -34,7 +35,8 @@ class _Selector(selectors.SelectSelector):
         if not ready and timeout is None:
             raise RuntimeError("everybody waits for something that will never happen")
         if not ready and timeout:
-            self._clock.now += timeout
+            # Less than a float can tell apart must pass, too, or a timer is waited for for ever.
+            self._clock.now = max(self._clock.now + timeout, nextafter(self._clock.now, inf))
         return ready
 
 
