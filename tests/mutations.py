@@ -333,7 +333,7 @@ MUTATIONS = (
     ),
     Mutation(
         "ledger: what was created before the watch is an event of it",
-        "item.created < self.began - LATE",
+        "_created_before(item, self.began - LATE)",
         "False",
         ("test_contradictions",),
     ),

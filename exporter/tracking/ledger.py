@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from exporter.tracking.history import History
+from exporter.tracking.ids import TimedID
 from exporter.tracking.lifecycle import Counted, Lifecycle
 from exporter.tracking.live import UNKNOWN, LiveItem, LiveItems
 from exporter.tracking.observation import Labels, Observation
@@ -350,11 +351,12 @@ class Ledger:
     def _appear(self, item: Observation) -> int:
         """Count an item that was not in the list before, and return what of it is counted.
 
-        One that was created before the watch began should have been in it: it is put right, but it is no event.
+        One that was created before the watch began, by its time and its ID alike, should have been in it: it is put
+        right, but it is no event. Its time alone proves nothing: a new ID at the end of the list is a new item.
         """
         if not self.complete:
             return Lifecycle.past(item)
-        if self.began is not None and item.created is not None and item.created < self.began - LATE:
+        if self.began is not None and _created_before(item, self.began - LATE):
             self.corrections += 1
             return Lifecycle.past(item)
         return self.lifecycle.appeared(item)
@@ -370,3 +372,11 @@ class Ledger:
     def _vanish(self, work_id: str) -> None:
         if self.live.pop(work_id, None) is not None and self.complete:
             self.lifecycle.vanished += 1
+
+
+def _created_before(item: Observation, moment: float) -> bool:
+    """Whether an item was created before a unix time, by what it says itself and by the time in its ID."""
+    if item.created is None or item.created >= moment:
+        return False
+    timed = TimedID.parse(item.id)
+    return timed is not None and timed.milliseconds / 1000 < moment

@@ -288,3 +288,15 @@ def test_an_exemplar_is_as_long_as_openmetrics_allows(work_id: str, session_id: 
     ((_, labels, _),) = exemplars(lifecycle.wait)
     assert list(labels) == names
     assert sum(len(name) + len(value) for name, value in labels.items()) <= EXEMPLAR_LENGTH
+
+
+def test_a_new_id_is_a_new_item_however_old_it_says_it_is(watched: Watched) -> None:
+    watched.simulation.create_history(watched.id, 30)
+    watched.refresh()
+    work_id = watched.simulation.create_work(watched.id, created_at=watched.clock.now() - 5000)
+    assert watched.queue().counts["queued", ()] == 1
+    watched.simulation.force(watched.id, work_id, "starting", acknowledged_at=watched.clock.now() - 4960)
+    lifecycle = watched.refresh().lifecycle
+    assert lifecycle is not None
+    assert (lifecycle.created, lifecycle.wait.count, lifecycle.wait.sum) == (1, 1, 40)
+    assert watched.tracker.view().corrections == 0
