@@ -36,6 +36,8 @@ def notices(view: FleetView) -> Iterator[str]:
         for pattern in account.unmatched:
             if account.environments:
                 yield f"account {account.name}: `{pattern}` of discovery.include matches no environment"
+        for skipped in account.skipped:
+            yield f"account {account.name}: discovery cannot read environment {skipped}"
         for conflict in account.conflicts:
             seen = f"environment {conflict.name} ({conflict.id})"
             yield f"account {account.name}: {seen} is read through the account {conflict.owner}, which sees it too"

@@ -110,4 +110,5 @@ class Account:
             gone=tuple(self.gone.values()),
             unmatched=self.discovery.selection.unmatched,
             conflicts=self.conflicts,
+            skipped=self.discovery.skipped,
         )

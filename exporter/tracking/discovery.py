@@ -55,6 +55,7 @@ class Discovery:
         up: Whether the last discovery succeeded; None where none is needed.
         error: Why it failed, or None.
         failure: The same with its reason and the API's request ID.
+        skipped: The environments that the last successful discovery could not read: their IDs, as far as they can be.
     """
 
     def __init__(self, account: AccountSettings, api: WorkAPI, changed: Callable[[], None]) -> None:
@@ -63,6 +64,7 @@ class Discovery:
         self.up: bool | None = None
         self.error: str | None = None
         self.failure: Outcome | None = None
+        self.skipped: tuple[str, ...] = ()
         self._account = account
         self._api = api
         self._changed = changed
@@ -84,6 +86,7 @@ class Discovery:
             self._task = None
         if not self.needed:
             self.up, self.error, self.failure = None, None, None
+            self.skipped = ()
             self.looked.set()
             return
         self.up = bool(self.up)
@@ -106,7 +109,7 @@ class Discovery:
         """Ask the API once, and select what is to be watched."""
         start = time.monotonic()
         try:
-            found = await self._environments()
+            found, skipped = await self._environments()
         except APIError as error:
             self.up, self.error = False, str(error)
             self.failure = outcome_of(time.time(), time.monotonic() - start, 1, error.reason, error)
@@ -116,7 +119,7 @@ class Discovery:
             self.failure = outcome_of(time.time(), time.monotonic() - start, 1, "internal", error)
             log.exception("discovery failed: this is a defect of the exporter", account=self._account.name)
         else:
-            self.up, self.error, self.failure = True, None, None
+            self.up, self.error, self.failure, self.skipped = True, None, None, skipped
             self._observe(found)
             before = self.selection
             self._select()
@@ -133,9 +136,13 @@ class Discovery:
             await asyncio.sleep(interval if settled else min(interval, RETRY_INTERVAL))
 
     def _observe(self, found: Sequence[Environment]) -> None:
-        """Note what is there, and count how often in a row what was there before is missing."""
-        present = {environment.id: environment for environment in found}
+        """Note what is there, and count how often in a row what was there before is missing.
+
+        What was there before and cannot be read now is there, and stays as it was.
+        """
         known = self._found or {}
+        present = {id_: known[id_] for id_ in self.skipped if id_ in known}
+        present |= {environment.id: environment for environment in found}
         self._missing = {
             environment_id: self._missing.get(environment_id, 0) + 1 for environment_id in known.keys() - present.keys()
         }
@@ -166,17 +173,22 @@ class Discovery:
             unmatched(found.values(), patterns) if self._found is not None else (),
         )
 
-    async def _environments(self) -> list[Environment]:
-        """All environments of the account that are not archived, page by page (`environments/list`)."""
+    async def _environments(self) -> tuple[list[Environment], tuple[str, ...]]:
+        """All environments of the account that are not archived, page by page (`environments/list`).
+
+        With them come the IDs of those that cannot be read.
+        """
         found: dict[str, Environment] = {}
+        skipped: list[str] = []
         cursor: str | None = None
         for _ in range(MAX_PAGES):
             deadline = time.monotonic() + self._api.settings.request_timeout
             page = (await self._api.environments(page=cursor, deadline=deadline)).value
             fresh = [environment for environment in page.data if environment.id not in found]
             found.update((environment.id, environment) for environment in fresh)
+            skipped += page.skipped
             if page.cursor is None:
-                return list(found.values())
+                return list(found.values()), tuple(skipped)
             if not fresh or page.cursor == cursor:
                 break
             cursor = page.cursor

@@ -100,6 +100,7 @@ class AccountView:
         gone: The environments that have left it in the last 24 hours.
         unmatched: The include patterns that matched nothing in the last successful discovery.
         conflicts: The environments that it sees, and that an account before it reads.
+        skipped: The IDs of environments that the last successful discovery could not read.
     """
 
     name: str
@@ -113,6 +114,7 @@ class AccountView:
     gone: tuple[GoneEnvironment, ...] = ()
     unmatched: tuple[str, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ class Reporter:
         severities = [each.severity for each in environments]
         if any(account.refused for account in accounts):
             severities.append("critical")
-        noticed = any(account.gone or account.conflicts or account.unmatched_patterns for account in accounts)
+        noticed = any(each.gone or each.conflicts or each.unmatched_patterns or each.skipped for each in accounts)
         undiscovered = any(account.discovery_up is False for account in accounts)
         if noticed or undiscovered or (reload is not None and not reload.successful):
             severities.append("warning")
@@ -269,6 +269,7 @@ def _account(view: AccountView, environments: Iterable[EnvironmentView]) -> sche
         gone=[schema.Gone(id=each.id, name=each.name, at=moment(each.since)) for each in view.gone],
         conflicts=[schema.Conflict(id=each.id, name=each.name, read_by=each.owner) for each in view.conflicts],
         unmatched_patterns=list(view.unmatched),
+        skipped=list(view.skipped),
     )
 
 

@@ -195,6 +195,7 @@ class Account(Struct, frozen=True, kw_only=True):
         gone: The environments that have left it in the last 24 hours.
         conflicts: The environments that it sees, and that are read through another account.
         unmatched_patterns: The patterns of ``discovery.include`` that match no environment.
+        skipped: The environments that discovery could not read: their IDs, as far as they have any.
     """
 
     name: str
@@ -206,6 +207,7 @@ class Account(Struct, frozen=True, kw_only=True):
     gone: list[Gone]
     conflicts: list[Conflict]
     unmatched_patterns: list[str]
+    skipped: list[str]
 
 
 class Configuration(Struct, frozen=True, kw_only=True):

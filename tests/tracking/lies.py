@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from tests.tracking.fleets import Account
 from tests.tracking.harness import Watched
 
 Page = dict[str, Any]
@@ -15,22 +16,24 @@ class Lie(httpx.AsyncBaseTransport):
     """Changes the answers of one endpoint, while it is told.
 
     Args:
-        watched: Whose API.
+        liar: Whose API.
         change: What becomes of an answer's content.
-        endpoint: `work` for the list, or `stats`.
+        endpoint: `work` for the list, `stats`, or `environments`.
     """
 
-    def __init__(self, watched: Watched, change: Callable[[httpx.Request, Page], Page], endpoint: str = "work") -> None:
-        self._watched = watched
-        self._inner = watched.transport.inner
+    def __init__(
+        self, liar: Watched | Account, change: Callable[[httpx.Request, Page], Page], endpoint: str = "work"
+    ) -> None:
+        self._liar = liar
+        self._inner = liar.transport.inner
         self._change = change
         self._endpoint = endpoint
 
     def __enter__(self) -> None:
-        self._watched.transport.inner = self
+        self._liar.transport.inner = self
 
     def __exit__(self, *_: object) -> None:
-        self._watched.transport.inner = self._inner
+        self._liar.transport.inner = self._inner
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         response = await self._inner.handle_async_request(request)

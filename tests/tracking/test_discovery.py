@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from exporter.cli.collection import notices
 from exporter.simulator import Garbage, Options, Status
 from exporter.tracking.discovery import RETRY_INTERVAL, Discovery
 from exporter.tracking.patterns import Pattern, PatternError
@@ -17,6 +18,7 @@ from exporter.tracking.roster import GONE_FOR
 from exporter.tracking.settings import DiscoverySettings, EnvironmentSettings
 from tests.support.settings import account_settings, discovery_settings
 from tests.tracking.fleets import Account
+from tests.tracking.lies import Lie, Page
 from tests.tracking.virtual_time import VirtualTime
 
 Begin = Callable[..., Account]
@@ -370,6 +372,43 @@ def test_before_a_discovery_succeeds_nothing_is_unmatched(begin: Begin) -> None:
     account.simulation.faults.add(Status(status=503, endpoint="environments"))
     account.start()
     assert account.fleet.view().accounts[0].unmatched == ()
+
+
+def unreadable(*environment_ids: str) -> Callable[[httpx.Request, Page], Page]:
+    """Describe some environments in a way that nobody understands."""
+    return lambda _, page: (
+        page | {"data": [each | ({"config": "text"} if each["id"] in environment_ids else {}) for each in page["data"]]}
+    )
+
+
+def test_an_environment_that_cannot_be_read_is_named(begin: Begin) -> None:
+    account = begin()
+    odd = account.environment("odd")
+    account.environment("even")
+    with Lie(account, unreadable(odd), "environments"):
+        account.start()
+        assert names(account) == ["even"]
+        assert account.fleet.view().accounts[0].skipped == (odd,)
+        assert list(notices(account.fleet.view())) == [f"account default: discovery cannot read environment {odd}"]
+    account.run(account.fleet._accounts[0].discovery.look())
+    assert names(account) == ["even", "odd"]
+    assert account.fleet.view().accounts[0].skipped == ()
+
+
+def test_a_watched_environment_that_cannot_be_read_any_more_is_still_watched(begin: Begin) -> None:
+    account = begin()
+    odd = account.environment("odd", "active")
+    account.environment("even")
+    account.start()
+    with Lie(account, unreadable(odd), "environments"):
+        for _ in range(4):
+            account.wait(account.settings.discovery.refresh_interval)
+        view = account.collect()
+    assert [(each.environment.name, each.leaving, each.up) for each in view.environments] == [
+        ("even", False, True),
+        ("odd", False, True),
+    ]
+    assert (view.accounts[0].skipped, view.accounts[0].gone) == ((odd,), ())
 
 
 def test_a_hostile_name_cannot_hang_a_pattern() -> None:

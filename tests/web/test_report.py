@@ -158,6 +158,7 @@ def test_a_refused_discovery_is_critical_and_a_failed_one_a_warning() -> None:
     [
         {"gone": (GoneEnvironment("env_old", "old", NOW - 7200),)},
         {"unmatched": ("batch-.*",)},
+        {"skipped": ("env_odd",)},
         {"conflicts": (Conflict("env_ci", "ci", "first"),)},
     ],
 )

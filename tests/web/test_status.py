@@ -168,11 +168,14 @@ def test_it_shows_what_discovery_noticed() -> None:
         gone=(GoneEnvironment("env_1", "<b>old</b>", NOW),),
         conflicts=(Conflict("env_2", "shared", "first"),),
         unmatched=("typo-.*",),
+        skipped=("env_<i>",),
     )
     shown = page(replace(view, accounts=(account,)))
     assert "Environments have left account default <b>old</b> ( env_1 ) at 2027-01-15 08:00:00 UTC" in shown.text
     assert "read through another account shared ( env_2 ) is read through first" in shown.text
     assert "Patterns of account default match no environment typo-.*" in shown.text
+    assert "Environments of account default cannot be read" in shown.text
+    assert "env_<i>" in shown.text
 
 
 def test_it_shows_a_failed_reload_and_the_configuration_in_force() -> None:

@@ -200,6 +200,10 @@ def _accounts(accounts: Iterable[schema.Account]) -> Iterable[RenderableType]:
         for conflict in account.conflicts:
             seen = f"{clean(conflict.name)} ({clean(conflict.id)}), which account {clean(conflict.read_by)} reads"
             yield Text(f"Account {clean(account.name)} sees {seen}.", "yellow")
+        for skipped in account.skipped:
+            yield Text(
+                f"Discovery of account {clean(account.name)} cannot read environment {clean(skipped)}.", "yellow"
+            )
         for pattern in account.unmatched_patterns:
             yield Text(
                 f"The include pattern {clean(pattern)} of account {clean(account.name)} matches nothing.", "yellow"
