@@ -181,7 +181,7 @@ def shown(stage: Stage, title: str) -> Frame:
     ("title", "environments"),
     [
         ("Backlog: oldest queued item", {"nightly-reports"}),
-        ("Dead worker: longest silence", {"gpu-workers"}),
+        ("Dead worker: oldest heartbeat", {"gpu-workers"}),
         ("Stuck item: longest in starting", {"nightly-reports", "gpu-workers"}),
     ],
 )

@@ -15,7 +15,7 @@ Json = dict[str, Any]
 STEPS = [
     ("qoder-work-fleet", "Backlog: oldest queued item", ["QoderWorkBacklogNotDraining", "QoderWorkQueueStalled"]),
     ("qoder-work-fleet", "Oldest queued item", ["QoderWorkBacklogNotDraining", "QoderWorkQueueStalled"]),
-    ("qoder-work-fleet", "Dead worker: longest silence", ["QoderWorkHeartbeatLate", "QoderWorkHeartbeatLost"]),
+    ("qoder-work-fleet", "Dead worker: oldest heartbeat", ["QoderWorkHeartbeatLate", "QoderWorkHeartbeatLost"]),
     ("qoder-work-fleet", "Longest time without a heartbeat", ["QoderWorkHeartbeatLate", "QoderWorkHeartbeatLost"]),
     ("qoder-work-fleet", "Stuck item: longest in starting", ["QoderWorkStuckStarting"]),
     ("qoder-work-fleet", "Longest time in starting", ["QoderWorkStuckStarting"]),
@@ -25,10 +25,10 @@ STEPS = [
     ("qoder-work-environment", "Longest in starting", ["QoderWorkStuckStarting"]),
     ("qoder-work-environment", "Longest in stopping", ["QoderWorkDrainOverdue"]),
     ("qoder-work-environment", "Longest in starting and stopping", ["QoderWorkStuckStarting", "QoderWorkDrainOverdue"]),
-    ("qoder-work-environment", "Requeued share of the created, over an hour", ["QoderWorkItemsRequeuedOften"]),
+    ("qoder-work-environment", "Requeued share of created items, over an hour", ["QoderWorkItemsRequeuedOften"]),
     ("qoder-work-environment", "Age of the data shown", ["QoderWorkSnapshotStale"]),
     ("qoder-work-exporter", "Age of the data shown", ["QoderWorkSnapshotStale"]),
-    ("qoder-work-exporter", "Time a request takes, quantiles", ["QoderWorkApiSlow"]),
+    ("qoder-work-exporter", "Request duration, quantiles", ["QoderWorkApiSlow"]),
     ("qoder-work-exporter", "Refused requests, share", ["QoderWorkApiThrottled"]),
     ("qoder-work-exporter", "Clock difference", ["QoderWorkClockSkewed"]),
 ]
@@ -82,7 +82,7 @@ def test_words_for_failure_have_the_colour_of_the_alerts_severity(title: str, na
 
 
 def test_the_objective_is_that_of_the_burn_rate_alerts() -> None:
-    burn = panel_of("qoder-work-environment", "Burn of the error budget, share of what alerts")
+    burn = panel_of("qoder-work-environment", "Error budget burn, share of the alert's")
     windows = {target["legendFormat"]: target["expr"] for target in burn["targets"]}
     found: dict[str, float] = {}
     for name in ("QoderWorkQueueWaitBudgetBurningFast", "QoderWorkQueueWaitBudgetBurningSlowly"):

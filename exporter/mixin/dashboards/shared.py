@@ -16,13 +16,13 @@ PER_MINUTE = 60
 
 
 def live_items() -> Panel:
-    """The live items of the chosen environments, piled up by state."""
+    """The live items of the selected environments, stacked by state."""
     live = items('state!="stopped"')
     return timeseries(
         Text(
             "Live items by state",
             "All items that have not stopped. Worry when queued grows while active stays flat: the workers "
-            "are the limit. Or when starting or stopping grow: items pile up where they should only pass.",
+            "are the limit. Or when starting or stopping grow: items pile up in transient states.",
             NO_DATA,
         ),
         [Query(f"sum by (state) ({live})", "{{state}}")],
@@ -41,7 +41,7 @@ def failed_refreshes() -> Panel:
         Text(
             "Failed refreshes per minute, by reason",
             "Why environments could not be read. auth: the token; permission, not_found, "
-            "not_self_hosted: the environment or the account; the others: the API or the way to it. "
+            "not_self_hosted: the environment or the account; the others: the API or the network. "
             "Worry when bars follow each other.",
             "No refresh has failed",
         ),

@@ -1,4 +1,4 @@
-"""The Environment dashboard on what comes and goes."""
+"""The Environment dashboard on the flow of items."""
 
 from exporter.metrics.table import CREATED, REQUEUED, RUN, STOPPED, VANISHED, MetricSpec
 from exporter.mixin.dashboards.environment.expressions import NOTHING_HAPPENED
@@ -27,8 +27,8 @@ def section(steps: Steps) -> Section:
                 timeseries(
                     Text(
                         "Created and stopped per minute",
-                        "What comes in and what goes out. Over hours they should be equal; worry when created stays "
-                        "above stopped: a growing backlog, or longer runs.",
+                        "Items in and items out. Over hours they should be equal; worry when created stays above "
+                        "stopped: a growing backlog, or longer runs.",
                         NO_DATA,
                     ),
                     [Query(per_minute(CREATED), "created"), Query(per_minute(STOPPED), "stopped")],
@@ -39,9 +39,8 @@ def section(steps: Steps) -> Section:
                 timeseries(
                     Text(
                         "Requeued and vanished per minute",
-                        "Requeued items lost their worker or were given back; vanished ones are gone from the API "
-                        "while alive. Healthy is nothing; one burst is a lost node or a roll-out. Worry when they go "
-                        "on.",
+                        "Requeued items lost their worker or were given back; vanished ones disappeared from the API "
+                        "while live. Healthy is none; one burst is a lost node or a roll-out. Worry when it continues.",
                         NO_DATA,
                     ),
                     [Query(per_minute(REQUEUED), "requeued"), Query(per_minute(VANISHED), "vanished")],
@@ -52,9 +51,9 @@ def section(steps: Steps) -> Section:
                 ),
                 timeseries(
                     Text(
-                        "Requeued share of the created, over an hour",
-                        "Items that were started more than once, to those created. Worry at the dashed line: workers "
-                        "die or give up too often.",
+                        "Requeued share of created items, over an hour",
+                        "Items that were started more than once, as a share of those created. Worry at the dashed "
+                        "line: workers die or give up too often.",
                         "Nothing created in an hour",
                     ),
                     [
@@ -72,8 +71,8 @@ def section(steps: Steps) -> Section:
                 heatmap(
                     Text(
                         "Run time",
-                        "Items a second that stopped after running for so long. Two bands are two kinds of work; worry "
-                        "at a new band at the bottom: work that fails at once.",
+                        "Items per second that stopped after this run time. Two bands are two kinds of work; worry at "
+                        "a new band at the bottom: work that fails at once.",
                         NOTHING_HAPPENED,
                     ),
                     buckets(rate(RUN, suffix="_bucket")),
@@ -83,7 +82,7 @@ def section(steps: Steps) -> Section:
                 timeseries(
                     Text(
                         "Growth of the live items per minute",
-                        "Created minus stopped. Above 0 work piles up, below 0 it is worked off. Worry when it stays "
+                        "Created minus stopped. Above 0 the backlog grows, below 0 it shrinks. Worry when it stays "
                         "above 0 for longer than a burst.",
                         NO_DATA,
                     ),

@@ -43,7 +43,7 @@ def section(steps: Steps) -> Section:
                     Text(
                         f"Acknowledged within {minutes:g} min",
                         "Share of the items acknowledged in the range shown that had waited no longer than "
-                        f"{minutes:g} min. The objective is {share:.2%}: worry when the tile is red: it is missed.",
+                        f"{minutes:g} min. The objective is {share:.2%}: worry when the tile is red.",
                         NOTHING_HAPPENED,
                     ),
                     Query(f"1 - {_late_share(steps, '$__range')} >= 0", kind="instant"),
@@ -56,8 +56,8 @@ def section(steps: Steps) -> Section:
                 stat(
                     Text(
                         "Error budget left",
-                        "What is left of the late items the objective allows in the range shown. Choose 30 days for "
-                        "the objective's own period. Worry below a half; below 0 the objective is missed.",
+                        "Remaining share of the late items that the objective allows in the range shown. Choose 30 "
+                        "days for the objective's own period. Worry below a half; below 0 the objective is missed.",
                         NOTHING_HAPPENED,
                     ),
                     Query(f"1 - {_late_share(steps, '$__range')} / {budget} > -Inf", kind="instant"),
@@ -69,10 +69,10 @@ def section(steps: Steps) -> Section:
                 ),
                 timeseries(
                     Text(
-                        "Burn of the error budget, share of what alerts",
+                        "Error budget burn, share of the alert's",
                         "How fast late items use up the budget, over four windows, each as a share of the burn rate "
-                        "at which its alert looks. Worry at 100 %: 1h and 6h page if it still goes on, 1d and 3d "
-                        "are tickets.",
+                        "at which its alert fires. Worry at 100 %: 1h and 6h page if it continues, 1d and 3d open "
+                        "tickets.",
                         "Nothing acknowledged yet",
                     ),
                     [

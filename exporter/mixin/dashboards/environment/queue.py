@@ -22,8 +22,8 @@ def section(steps: Steps) -> Section:
                     Text(
                         "Queue by the API's statistics",
                         "Depth can be claimed now; pending was delivered to a worker and is not acknowledged yet. "
-                        "Worry when pending stays up: workers take items and do not get to work on them.",
-                        "Not told by the API",
+                        "Worry when pending stays up: workers take items but do not start them.",
+                        "Not reported by the API",
                     ),
                     [
                         Query(f"sum({per_environment(work(QUEUE_DEPTH))})", "depth"),
@@ -37,8 +37,8 @@ def section(steps: Steps) -> Section:
                 timeseries(
                     Text(
                         "Workers polling and items queued",
-                        "Who asks for work, and how much of it waits. Worry when items wait and nobody asks; workers "
-                        "that send no Worker-ID are not counted.",
+                        "How many workers poll, and how many items wait. Worry when items wait and no worker polls; "
+                        "workers that send no Worker-ID are not counted.",
                         NO_DATA,
                     ),
                     [Query(POLLING, "workers polling"), Query(QUEUED, "queued")],
@@ -52,7 +52,7 @@ def section(steps: Steps) -> Section:
                     Text(
                         "Age of the queued items",
                         "How many items have waited how long, at each moment. Healthy is colour at the bottom only; "
-                        "worry at a band that climbs to the right: a batch nobody takes.",
+                        "worry at a band that climbs to the right: a batch that no worker takes.",
                         NO_DATA,
                     ),
                     buckets(work(QUEUE_AGE, suffix="_bucket")),
@@ -62,8 +62,8 @@ def section(steps: Steps) -> Section:
                 heatmap(
                     Text(
                         "Wait until acknowledged",
-                        "Items a second that were acknowledged after this wait. Worry when colour moves up: workers "
-                        "come later and later. What still waits is not in here but in the age of the queued items.",
+                        "Items per second acknowledged after this wait. Worry when colour moves up: items wait "
+                        "longer and longer. Items still waiting are not included: see the age of the queued items.",
                         NOTHING_HAPPENED,
                     ),
                     buckets(rate(QUEUE_WAIT, suffix="_bucket")),
@@ -75,8 +75,8 @@ def section(steps: Steps) -> Section:
                 timeseries(
                     Text(
                         "Oldest queued item",
-                        "A straight climb is a queue nobody serves; a saw is one that is served in bursts. Worry at "
-                        "the dashed lines: late, then stalled.",
+                        "A straight climb is a queue that no worker serves; a sawtooth is one served in bursts. Worry "
+                        "at the dashed lines: late, then stalled.",
                         NO_DATA,
                     ),
                     [Query(oldest("queued"), "oldest queued")],
@@ -87,7 +87,7 @@ def section(steps: Steps) -> Section:
                 ),
                 quantiles(
                     "Wait until acknowledged, quantiles",
-                    "How long items waited that were acknowledged then. The dashed line is the objective. "
+                    "How long the items acknowledged at that time had waited. The dashed line is the objective. "
                     "Worry when p95 stays above it.",
                     QUEUE_WAIT,
                     steps=steps.wait,

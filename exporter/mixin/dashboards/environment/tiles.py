@@ -21,8 +21,8 @@ def tiles(steps: Steps) -> list[Panel]:
         stat(
             Text(
                 "State",
-                "Whether the newest refresh succeeded. Down: the numbers below are old or gone; the Exporter "
-                "dashboard has the reason. With several environments chosen, the worst of them. Worry when it "
+                "Whether the last refresh succeeded. Down: the numbers below are stale or missing; the Exporter "
+                "dashboard has the reason. With several environments selected, the worst of them. Worry when it "
                 "stays down.",
                 NO_DATA,
             ),
@@ -40,7 +40,7 @@ def tiles(steps: Steps) -> list[Panel]:
         ),
         _age_tile(
             "Heartbeat lag",
-            "Time since the latest heartbeat of the quietest active or stopping item. Worry from yellow "
+            "Longest time since the last heartbeat of an active or stopping item. Worry from yellow "
             "on: two usual leases were missed; red: no lease lasts that long, so the worker is gone.",
             LAG,
             steps.heartbeat_lag,
@@ -54,7 +54,7 @@ def tiles(steps: Steps) -> list[Panel]:
         ),
         _age_tile(
             "Longest in stopping",
-            "Time since the request to stop of the item that takes longest over it. Worry at yellow: its "
+            "Time since the stop request of the item that has been stopping longest. Worry at yellow: its "
             "worker ignores the request or is gone.",
             oldest("stopping"),
             steps.stopping,
@@ -62,7 +62,8 @@ def tiles(steps: Steps) -> list[Panel]:
         stat(
             Text(
                 "Queued items",
-                "Items waiting for a worker now. There is no right number: worry when it grows while no worker polls.",
+                "Items waiting for a worker now. No value is good or bad by itself: worry when it grows while no "
+                "worker polls.",
                 NO_DATA,
             ),
             Query(QUEUED, kind="instant"),
@@ -74,9 +75,9 @@ def tiles(steps: Steps) -> list[Panel]:
         stat(
             Text(
                 "Workers polling",
-                "Workers that asked for work lately, by the API's own count. Worry at 0 while items are queued; "
+                "Workers that polled for work recently, by the API's own count. Worry at 0 while items are queued; "
                 "workers that send no Worker-ID are not counted.",
-                "Not told by the API",
+                "Not reported by the API",
             ),
             Query(POLLING, kind="instant"),
             unit="short",
@@ -88,7 +89,7 @@ def tiles(steps: Steps) -> list[Panel]:
             Text(
                 "Wait, 95th percentile",
                 "19 of 20 items acknowledged in the range shown had waited no longer than this. Worry above "
-                "the objective; the items still waiting are not in it but in the oldest queued.",
+                "the objective; items still waiting are not included: see the oldest queued.",
                 NOTHING_HAPPENED,
             ),
             Query(f"{quantile(0.95, QUEUE_WAIT, over_range=True)} >= 0", kind="instant"),

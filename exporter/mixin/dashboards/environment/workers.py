@@ -1,4 +1,4 @@
-"""The Environment dashboard on those who do the work."""
+"""The Environment dashboard on the workers."""
 
 from exporter.metrics.table import DRAIN, HEARTBEAT_LAG, ITEMS, QUEUE_WAIT, STARTUP
 from exporter.mixin.dashboards.environment.expressions import LAG, POLLING, QUEUED, oldest, quantiles
@@ -24,9 +24,9 @@ def section(steps: Steps) -> Section:
             [
                 heatmap(
                     Text(
-                        "Time since the latest heartbeat",
-                        "How many running items were last heard of how long ago, at each moment. Healthy is a band "
-                        "below the workers' interval; worry at a thread that climbs out of it: a dead worker.",
+                        "Time since the last heartbeat",
+                        "How many running items had their last heartbeat how long ago, at each moment. Healthy is a "
+                        "band below the workers' interval; worry at a line that climbs out of it: a dead worker.",
                         "Nothing runs",
                     ),
                     buckets(work(HEARTBEAT_LAG, suffix="_bucket")),
@@ -36,7 +36,7 @@ def section(steps: Steps) -> Section:
                 timeseries(
                     Text(
                         "Longest time without a heartbeat",
-                        "The quietest running item. Healthy is a low saw; a straight climb is a dead worker. Worry "
+                        "The worst running item. Healthy is a low sawtooth; a straight climb is a dead worker. Worry "
                         "at the dashed lines: late, then beyond any lease.",
                         NO_DATA,
                     ),
@@ -52,9 +52,9 @@ def section(steps: Steps) -> Section:
                 timeseries(
                     Text(
                         "Workers needed, busy and polling",
-                        "Needed is the rules' estimate, so that what waits is taken within the objective: rate times "
-                        "run time, and a share for each queued item. Worry when it stays above busy and polling "
-                        "together: more workers are missing than come.",
+                        "Needed is the rules' estimate of the workers that serve the queue within the objective: rate "
+                        "times run time, plus a share for each queued item. Worry when it stays above busy and polling "
+                        "together: there are too few workers.",
                         "Are the recording rules loaded?",
                     ),
                     [
@@ -72,7 +72,7 @@ def section(steps: Steps) -> Section:
                     Text(
                         "Time to drain the queue",
                         "The queued items, divided by those acknowledged per second: how long the newest one will "
-                        "wait. Worry when it is longer than your users will.",
+                        "wait. Worry when it is longer than your users accept.",
                         "Nothing is queued, or nothing is acknowledged",
                     ),
                     [
@@ -91,7 +91,7 @@ def section(steps: Steps) -> Section:
                     Text(
                         "Live items by metadata value",
                         "The ten largest groups of items that have not stopped, by the metadata keys that the exporter "
-                        "was told to show (metrics.metadata_labels). One line if it shows none. Worry when one group "
+                        "exposes as labels (metrics.metadata_labels). One line if there are none. Worry when one group "
                         "takes all the workers.",
                         NO_DATA,
                     ),
@@ -113,8 +113,8 @@ def section(steps: Steps) -> Section:
                 timeseries(
                     Text(
                         "Longest in starting and stopping",
-                        "The item that has been longest in each of these passing states: if it climbs straight it will "
-                        "not move by itself. Worry at the dashed lines, red for starting and yellow for stopping.",
+                        "The item that has been longest in each of these transient states: a straight climb will not "
+                        "end by itself. Worry at the dashed lines, red for starting and yellow for stopping.",
                         NO_DATA,
                     ),
                     [Query(oldest(state), state) for state in ("starting", "stopping")],
@@ -124,14 +124,14 @@ def section(steps: Steps) -> Section:
                 ),
                 quantiles(
                     "Start-up time",
-                    "From the acknowledgement to the first heartbeat. It is the worker's own: pulling an image, "
+                    "From the acknowledgement to the first heartbeat. The worker spends it: pulling an image, "
                     "preparing a sandbox. Worry when it grows from day to day.",
                     STARTUP,
                 ),
                 quantiles(
                     "Drain time",
-                    "From the request to stop to the stop. A worker learns of the request at its next heartbeat. "
-                    "Worry when it nears the grace your platform gives a worker.",
+                    "From the stop request to the stop. A worker learns of the request at its next heartbeat. "
+                    "Worry when it nears the grace period that your platform gives a worker.",
                     DRAIN,
                 ),
             ],

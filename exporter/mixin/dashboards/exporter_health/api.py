@@ -1,4 +1,4 @@
-"""The Exporter dashboard on the API: how much is asked, what comes back, how fast."""
+"""The Exporter dashboard on the API: requests, responses and latency."""
 
 from exporter.metrics.table import API_CLOCK_SKEW, API_PACED, API_REQUEST_DURATION, API_REQUESTS, API_RETRIES
 from exporter.mixin.dashboards.layout import Section
@@ -25,8 +25,8 @@ def _rates() -> list[Panel]:
         timeseries(
             Text(
                 "Requests by endpoint",
-                "Requests a second to each endpoint, of all exporters: each of a pair asks for itself. Worry "
-                "near 50 a second in one account: that is what the API asks to keep to.",
+                "Requests per second to each endpoint, of all exporters: each of a pair sends its own. Worry "
+                "near 50 per second in one account: that is the limit the API recommends.",
                 NO_REQUEST,
             ),
             [Query(f"sum by (endpoint) ({_requests()})", "{{endpoint}}")],
@@ -35,10 +35,10 @@ def _rates() -> list[Panel]:
         ),
         timeseries(
             Text(
-                "Requests by answer",
-                "Requests a second by the API's status code; error is a request without an answer. Healthy is "
-                "200 alone; 404 is an item or cursor the API forgot. Worry at 401 (the token), and at 429 and "
-                "5xx (the API) that go on.",
+                "Requests by status code",
+                "Requests per second by the API's status code; error is a request without a response. Healthy is "
+                "200 only; 404 is an item or cursor the API no longer has. Worry at 401 (the token), and at "
+                "persistent 429 and 5xx (the API).",
                 NO_REQUEST,
             ),
             [Query(f"sum by (code) ({_requests()})", "{{code}}")],
@@ -49,9 +49,9 @@ def _rates() -> list[Panel]:
         timeseries(
             Text(
                 "Retries per minute, by reason",
-                "Requests sent again after a passing failure. Some are normal over a day; worry when they come "
-                "steadily, for each one makes a refresh longer.",
-                "No request was repeated",
+                "Requests sent again after a transient error. A few per day are normal; worry when they are "
+                "steady, because each one delays a refresh.",
+                "No request was retried",
             ),
             [Query(f"{PER_MINUTE} * sum by (reason) ({retries}) > 0", "{{reason}}")],
             unit="short",
@@ -65,9 +65,9 @@ def _latency(steps: Steps) -> list[Panel]:
     return [
         heatmap(
             Text(
-                "Time a request takes",
-                "Requests a second that took so long. A second band above the first is one slow endpoint; "
-                "worry at colour that climbs: an API in trouble.",
+                "Request duration",
+                "Requests per second with this duration. A second band above the first is one slow endpoint; "
+                "worry at colour that climbs: the API slows down.",
                 NO_REQUEST,
             ),
             LATENCY,
@@ -76,7 +76,7 @@ def _latency(steps: Steps) -> list[Panel]:
         ),
         timeseries(
             Text(
-                "Time a request takes, quantiles",
+                "Request duration, quantiles",
                 "Over all endpoints and accounts. Worry when p90 stays above the dashed line: the round trips of a "
                 "refresh do not fit into a scrape any more.",
                 NO_REQUEST,
@@ -114,9 +114,9 @@ def _limits(steps: Steps) -> list[Panel]:
         ),
         timeseries(
             Text(
-                "Requests waiting for their turn",
-                "How many requests waited at once, on average, so as to keep to the configured rate. Worry "
-                "above 1 for long: the rate is then the limit of how fresh the data are.",
+                "Requests waiting for the rate limit",
+                "How many requests waited at once, on average, to keep to the configured rate. Worry when it stays "
+                "above 1: the rate then limits how fresh the data are.",
                 NO_REQUEST,
             ),
             [Query(f"sum by (account) (rate({target(API_PACED.name)}[$__rate_interval]))", "{{account}}")],
@@ -126,7 +126,7 @@ def _limits(steps: Steps) -> list[Panel]:
         timeseries(
             Text(
                 "Clock difference",
-                "How far the API's clock and the exporter's are apart. Ages are corrected from 2 s on. Worry at the "
+                "Difference between the API's clock and the exporter's. Ages are corrected from 2 s on. Worry at the "
                 "dashed line: the machine's time is not synchronised.",
                 NO_EXPORTER,
             ),
@@ -139,5 +139,5 @@ def _limits(steps: Steps) -> list[Panel]:
 
 
 def section(steps: Steps) -> Section:
-    """Rates, answers, latency and limits."""
+    """Rates, responses, latency and limits."""
     return Section("API", [_rates(), _latency(steps), _limits(steps)])

@@ -8,7 +8,7 @@ from exporter.mixin.dashboards.visualizations import timeseries
 
 # Every process exposes these names: only those that are exporters of ours count.
 OURS = f"and on (job, instance) {target(BUILD_INFO.name)}"
-NOT_HERE = "Not told on this platform"
+NOT_HERE = "Not available on this platform"
 
 
 def _by_instance(
@@ -33,7 +33,7 @@ def section() -> Section:
             [
                 _by_instance(
                     "CPU",
-                    "Share of one core. A refresh costs milliseconds; worry when it nears a core, for Python has "
+                    "Share of one core. A refresh costs milliseconds; worry when it nears a core: Python uses "
                     "only one.",
                     (cpu, ""),
                     unit="percentunit",
@@ -46,14 +46,13 @@ def section() -> Section:
                 ),
                 _by_instance(
                     "Open files",
-                    "File descriptors, as a share of what the process may open. Each connection is one; worry above "
-                    "80 %.",
+                    "File descriptors, as a share of the process' limit. Each connection is one; worry above 80 %.",
                     (f"{target('process_open_fds')} / {target('process_max_fds')}", ""),
                     unit="percentunit",
                 ),
                 _by_instance(
                     "Garbage collections",
-                    "Passes of Python's collector a second, of all generations. It goes with the work; worry only "
+                    "Runs of Python's collector per second, all generations. It follows the load; worry only "
                     "together with CPU.",
                     (collections, ""),
                     unit="ops",

@@ -30,8 +30,8 @@ def freshness(steps: Steps) -> Section:
                 timeseries(
                     Text(
                         "Age of the data shown",
-                        "Time since an environment was read, the ten oldest. Healthy is a saw up to the scrape "
-                        "interval; a climb is an environment that cannot be read. Worry at the dashed line.",
+                        "Time since an environment was read, the ten oldest. Healthy is a sawtooth up to the "
+                        "scrape interval; a climb is an environment that cannot be read. Worry at the dashed line.",
                         "No environment read yet",
                     ),
                     [
@@ -47,8 +47,8 @@ def freshness(steps: Steps) -> Section:
                 state_timeline(
                     Text(
                         "Up, by exporter",
-                        "Whether each exporter can read each environment. Worry at red. In one of two exporters: look "
-                        "at that one's token and network. In all: look at the environment or the API.",
+                        "Whether each exporter can read each environment. Worry at red. In one of two exporters: check "
+                        "its token and network. In all: check the environment or the API.",
                         NO_EXPORTER,
                     ),
                     [Query(f"{BY_INSTANCE} ({work(UP)})", "{{environment}} by {{instance}}")],
@@ -74,23 +74,23 @@ def _most_expensive(title: str, description: str, spec: MetricSpec, unit: str, a
 
 
 def cost() -> Section:
-    """What the newest refresh of an environment took."""
+    """What the last refresh of an environment cost."""
     return Section(
         "Cost of a refresh",
         [
             [
                 _most_expensive(
                     "Duration of a refresh",
-                    "How long the newest refresh took. Worry when it nears the scrape timeout: scrapes then show the "
-                    "refresh before, and the data grow older.",
+                    "How long the last refresh took. Worry when it nears the scrape timeout: scrapes then show the "
+                    "previous refresh, and the data get older.",
                     REFRESH_DURATION,
                     "s",
                 ),
                 _most_expensive(
                     "Requests of a refresh",
-                    "API requests of the newest refresh. It follows the live items, not the history: two when "
-                    "idle. A peak is a full reading of the list, as after a start. Worry when it stays high: the "
-                    "API forgets cursors.",
+                    "API requests of the last refresh. The number follows the live items, not the history: two when "
+                    "idle. A peak is a full traversal of the list, as after a start. Worry when it stays high: the "
+                    "API drops cursors.",
                     REFRESH_REQUESTS,
                     "short",
                     "requests",
@@ -121,7 +121,7 @@ def history() -> Section:
                     Text(
                         "Length of the work list",
                         "All items the API lists, stopped ones included, the ten longest lists. It only grows unless "
-                        "the API forgets: a drop is forgotten history, no reason to worry.",
+                        "the API deletes old items: a drop is deleted history, no reason to worry.",
                         NO_DATA,
                     ),
                     [

@@ -52,7 +52,7 @@ def tiles(steps: Steps) -> list[Panel]:
         stat(
             Text(
                 "Environments watched",
-                "Environments of all accounts. Worry at a drop nobody planned: an archived environment, a "
+                "Environments of all accounts. Worry at an unplanned drop: an archived environment, a "
                 "changed pattern, or a token of another account.",
                 NO_EXPORTER,
             ),
@@ -65,8 +65,8 @@ def tiles(steps: Steps) -> list[Panel]:
         stat(
             Text(
                 "Discovery",
-                "Whether the newest look-up of an account's environments succeeded. Worry when it fails: those "
-                "known are still watched, new ones are not.",
+                "Whether the last discovery of an account's environments succeeded. Worry when it fails: known "
+                "environments are still watched, new ones are not.",
                 "Not in use",
             ),
             Query(f"min(max by (account) ({target(DISCOVERY_UP.name)}))", kind="instant"),
@@ -77,8 +77,8 @@ def tiles(steps: Steps) -> list[Panel]:
         stat(
             Text(
                 "Configuration",
-                "Whether the newest configuration was loaded. Worry when refused: the exporter runs on with "
-                "the old one, and would not start with the new one.",
+                "Whether the last reload of the configuration succeeded. Worry when refused: the exporter keeps "
+                "running with the old one, and would not start with the new one.",
                 "No configuration file",
             ),
             Query(f"min({target(RELOAD_SUCCESSFUL.name)})", kind="instant"),
@@ -89,7 +89,7 @@ def tiles(steps: Steps) -> list[Panel]:
         stat(
             Text(
                 "Oldest data",
-                "Age of the numbers of the environment read longest ago. Worry at yellow: refreshes do not get done.",
+                "Age of the data of the environment read longest ago. Worry at yellow: refreshes do not finish.",
                 "No environment read yet",
             ),
             Query(f"max(time() - {per_environment(work(SNAPSHOT_TIMESTAMP))})", kind="instant"),
@@ -113,7 +113,7 @@ def tiles(steps: Steps) -> list[Panel]:
         stat(
             Text(
                 "Versions",
-                "The exporter's version and how many instances run it. Worry at two versions for long: a "
+                "The exporter's version and how many instances run it. Worry when two versions persist: a "
                 "roll-out that stopped half-way.",
                 NO_EXPORTER,
             ),

@@ -1,4 +1,4 @@
-"""The Exporter dashboard on whether the counts can be trusted, and on what goes wrong inside."""
+"""The Exporter dashboard on whether the counts can be trusted, and on internal problems."""
 
 from exporter.metrics.table import (
     API_CLIENT_RESTARTS,
@@ -45,7 +45,7 @@ def _counts() -> list[Panel]:
         timeseries(
             Text(
                 "Counts corrected, over an hour",
-                "Items whose count was found wrong and put right. Once is an accident; worry when it comes again.",
+                "Items whose count was found wrong and corrected. Once can happen; worry when it repeats.",
                 NO_EXPORTER,
             ),
             [Query(per_environment(increase(CORRECTIONS, window="1h")), "{{environment}}")],
@@ -61,9 +61,9 @@ def _discovery() -> Panel:
 
     return timeseries(
         Text(
-            "What discovery noticed",
-            "Environments that left within a day, patterns of include that match none, and environments that another "
-            "account before this one reads. Worry at what you did not expect.",
+            "Discovery findings",
+            "Environments that disappeared within a day, include patterns that match none, and environments that are "
+            "read through an earlier account. Worry at what you did not expect.",
             NO_EXPORTER,
         ),
         [
@@ -84,8 +84,8 @@ def _inside() -> list[Panel]:
         timeseries(
             Text(
                 "HTTP clients replaced, over an hour",
-                "No response arrived any more and all connections were given up. Healthy is 0; worry when it comes "
-                "again: something between the exporter and the API drops connections.",
+                "Responses stopped arriving, and all connections were closed. Healthy is 0; worry when it "
+                "repeats: something between the exporter and the API drops connections.",
                 NO_EXPORTER,
             ),
             [Query(f"sum by (account) ({restarts})", "{{account}}")],
@@ -95,8 +95,8 @@ def _inside() -> list[Panel]:
         ),
         timeseries(
             Text(
-                "Event loop held up",
-                "The longest time nothing else could be done, since the scrape before. Healthy is milliseconds; worry "
+                "Event loop lag",
+                "The longest time the event loop was blocked since the previous scrape. Healthy is milliseconds; worry "
                 "at seconds: the machine is too small, or suspended.",
                 NO_EXPORTER,
             ),
@@ -107,7 +107,7 @@ def _inside() -> list[Panel]:
         timeseries(
             Text(
                 "Time since the checkpoint",
-                "How old the progress is that a restart begins with. Worry at a straight climb.",
+                "Age of the state that a restart would begin with. Worry at a straight climb.",
                 "No checkpoint is configured",
             ),
             [Query(f"time() - {target(CHECKPOINT_TIMESTAMP.name)}", "{{instance}}")],

@@ -1,4 +1,4 @@
-"""The table of the Fleet dashboard: an environment a row, the worst first."""
+"""The table of the Fleet dashboard: one row per environment, the worst first."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Finding:
 
     Attributes:
         words: What the table calls it.
-        age: The expression of the seconds that tell.
+        age: The expression of the seconds that show it.
         step: From when on it is wrong, and how grave that is.
     """
 
@@ -30,7 +30,7 @@ class Finding:
 
 
 def _findings(steps: Steps) -> tuple[Finding, ...]:
-    """What may be wrong, the gravest last: in the order in which the alerts silence each other."""
+    """What may be wrong, the gravest last: in the order in which the alerts inhibit each other."""
     late, lost = steps.heartbeat_lag
     backlog, stalled = steps.oldest_queued
     (stuck,) = steps.starting
@@ -81,8 +81,8 @@ def environments(steps: Steps) -> Panel:
     return table(
         Text(
             "Environments, worst first",
-            "One row an environment; click its name for its own dashboard. Finding names the gravest "
-            "trouble: down, no workers for what waits, a dead worker (no heartbeat), a stalled queue, an item stuck in "
+            "One row per environment; click its name to open its dashboard. Finding names the gravest "
+            "problem: down, no workers for what waits, a dead worker (no heartbeat), a stalled queue, an item stuck in "
             "starting, and then what may become one of these. Worry where a cell is yellow or red: that is its alert's "
             "threshold. Workers are those that poll with a Worker-ID.",
             NO_EXPORTER,

@@ -36,7 +36,7 @@ TAKEN = per_environment(increase(QUEUE_WAIT, suffix="_count", window="10m"))
 
 
 def unserved(beating_within: float) -> str:
-    """How long the oldest queued item has waited where no worker polls, none beats and nothing was acknowledged."""
+    """How long the oldest queued item has waited without polls, heartbeats or acknowledgements."""
     beating = worst_bucket(beating_within)
     return (
         f"({oldest('queued')} and {ON} {worst(WORKERS_POLLING)} == 0 unless {ON} {beating} > 0 unless {ON} {TAKEN} > 0)"

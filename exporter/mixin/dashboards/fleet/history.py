@@ -1,4 +1,4 @@
-"""The Fleet dashboard on how it came to this."""
+"""The Fleet dashboard on trends."""
 
 from exporter.metrics.table import UP, WORKERS_POLLING
 from exporter.mixin.dashboards import frame
@@ -36,7 +36,7 @@ def section(steps: Steps) -> Section:
         [
             _ten_worst(
                 "Oldest queued item",
-                "Age of the oldest queued item. A straight climb is a queue nobody serves; a saw is one that is "
+                "Age of the oldest queued item. A straight climb is a queue that no worker serves; a sawtooth is one "
                 "served in bursts. Worry at the dashed lines.",
                 oldest("queued"),
                 steps.oldest_queued,
@@ -44,7 +44,7 @@ def section(steps: Steps) -> Section:
             ),
             _ten_worst(
                 "Longest time without a heartbeat",
-                "Time since the latest heartbeat of the quietest item. Healthy is a low saw of the workers' "
+                "Longest time since the last heartbeat of an item. Healthy is a low sawtooth of the workers' "
                 "interval; a straight climb is a dead worker. Worry at the dashed lines.",
                 LAG,
                 steps.heartbeat_lag,
@@ -77,9 +77,9 @@ def section(steps: Steps) -> Section:
             timeseries(
                 Text(
                     "Workers polling",
-                    "Workers that asked for work lately, by the API's own count. Worry at 0 while items are queued. "
+                    "Workers that polled for work recently, by the API's own count. Worry at 0 while items are queued. "
                     "Workers that send no Worker-ID are not counted, so 0 may also mean that none of them sends one.",
-                    "The API counts no workers",
+                    "Not reported by the API",
                 ),
                 [Query(worst(WORKERS_POLLING), "{{environment}}")],
                 unit="short",
@@ -111,4 +111,4 @@ def section(steps: Steps) -> Section:
             ),
         ],
     ]
-    return Section("How it came to this", lines)
+    return Section("Trends", lines)

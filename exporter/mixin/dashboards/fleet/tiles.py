@@ -28,8 +28,8 @@ def tiles(steps: Steps) -> list[Panel]:
         stat(
             Text(
                 "Environments down",
-                "Environments whose newest refresh failed in every exporter that watches them. Their numbers are old, "
-                "and after the configured staleness they go. Worry at 1: open the exporter for the reason.",
+                "Environments whose last refresh failed in every exporter that watches them. Their data are stale, "
+                "and withheld after max_staleness. Worry at 1: open the exporter for the reason.",
                 NO_EXPORTER,
             ),
             Query(f"sum(1 - {worst(UP)})", "down", "instant"),
@@ -41,13 +41,13 @@ def tiles(steps: Steps) -> list[Panel]:
         _worst_tile(
             "Backlog: oldest queued item",
             "The environment whose oldest item has waited longest for a worker, and how long. Worry from "
-            "yellow on, and look whether workers poll there; red: the queue is stalled.",
+            "yellow on, and check whether workers poll there; red: the queue is stalled.",
             oldest("queued"),
             steps.oldest_queued,
             "Nothing queued",
         ),
         _worst_tile(
-            "Dead worker: longest silence",
+            "Dead worker: oldest heartbeat",
             "The environment with the longest time since a heartbeat among its active and stopping items. "
             "Worry from yellow on; red: no lease lasts that long, so no worker holds the item.",
             LAG,
@@ -57,8 +57,8 @@ def tiles(steps: Steps) -> list[Panel]:
         _worst_tile(
             "Stuck item: longest in starting",
             "The environment with the item acknowledged longest ago without a first heartbeat. Worry at "
-            "red: its worker died in between, and nothing is known to take the item back but a stop by "
-            "force.",
+            "red: its worker died in between, and only a forced stop is known to release the "
+            "item.",
             oldest("starting"),
             steps.starting,
             "Nothing starting",
@@ -75,7 +75,7 @@ def tiles(steps: Steps) -> list[Panel]:
             Text(
                 "Alerts firing",
                 "Alerts of these rules that fire now, by severity. Worry at critical: act now; a warning is a "
-                "ticket. There is no alert either if Prometheus has not loaded the rules.",
+                "ticket. None are shown either if Prometheus has not loaded the rules.",
                 "No alert",
             ),
             Query(f"count by (severity) ({FIRING})", "{{severity}}", "instant"),
