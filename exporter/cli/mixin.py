@@ -28,8 +28,15 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="A YAML file of thresholds for some environments: a list of environments (a regular expression for their "
     "names) and thresholds (name: value). The first that matches counts.",
 )
-@click.option("--grafana-url", default=Site.grafana, show_default=True, help="Where Grafana is.")
-@click.option("--runbooks-url", default=Site.runbooks, show_default=True, help="Where the runbooks are.")
+@click.option(
+    "--grafana-url", default=Site.grafana, show_default=True, help="Grafana's address, for the links in alerts."
+)
+@click.option(
+    "--runbooks-url",
+    default=Site.runbooks,
+    show_default=True,
+    help="Address of the runbooks' folder, for the links in alerts and, if it is a URL, dashboards.",
+)
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the directory is not current.")
 def mixin(
     *,

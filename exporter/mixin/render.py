@@ -18,11 +18,11 @@ IMPORT = Path("grafana/import")
 
 def files(thresholds: Thresholds, site: Site, overrides: Sequence[Override] = ()) -> dict[Path, str]:
     """Every file with its content, by its path below the output directory."""
-    return {RULES: rules_file(thresholds, site, overrides), **dict(_dashboards(thresholds))}
+    return {RULES: rules_file(thresholds, site, overrides), **dict(_dashboards(thresholds, site))}
 
 
-def _dashboards(thresholds: Thresholds) -> Iterator[tuple[Path, str]]:
-    for board in dashboards(thresholds):
+def _dashboards(thresholds: Thresholds, site: Site) -> Iterator[tuple[Path, str]]:
+    for board in dashboards(thresholds, site):
         for folder, content in ((DASHBOARDS, board), (IMPORT, importable(board))):
             yield folder / f"{board['uid']}.json", json.dumps(content, indent=2, sort_keys=True) + "\n"
 

@@ -3,11 +3,12 @@ import pytest
 from exporter.mixin.dashboards.catalogue import dashboards
 from exporter.mixin.dashboards.layout import Section, place
 from exporter.mixin.dashboards.panel import Panel
+from exporter.mixin.site import Site
 from exporter.thresholds import Thresholds
 
 
 def test_generating_twice_gives_the_same() -> None:
-    assert dashboards(Thresholds()) == dashboards(Thresholds())
+    assert dashboards(Thresholds(), Site()) == dashboards(Thresholds(), Site())
 
 
 def panel(width: int, height: int) -> Panel:

@@ -97,6 +97,13 @@ def test_links_lead_to_ones_own_addresses(tmp_path: Path) -> None:
     assert "runbook_url: https://r.test/qoderworkqueuestalled.md" in rules
     assert "dashboard_url: https://g.test/d/qoder-work-environment" in rules
     assert "example.org" not in rules
+    (runbooks,) = (link for link in json.loads((tmp_path / FLEET).read_text())["links"] if link["type"] == "link")
+    assert (runbooks["title"], runbooks["url"]) == ("Runbooks", "https://r.test")
+
+
+def test_dashboards_have_no_link_to_runbooks_without_an_address(tmp_path: Path) -> None:
+    assert mixin("--output", tmp_path) == (0, "")
+    assert [link["type"] for link in json.loads((tmp_path / FLEET).read_text())["links"]] == ["dashboards"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from exporter.mixin.dashboards.layout import Section, place
 from exporter.mixin.dashboards.panel import DATASOURCE, Json
 from exporter.mixin.dashboards.queries import FIRING, target
 from exporter.mixin.palette import CRITICAL, PURPLE, SKY_BLUE
+from exporter.mixin.site import Site
 
 TAG = "qoder-work"
 FLEET = "qoder-work-fleet"
@@ -158,6 +159,26 @@ def links() -> list[Json]:
             "tooltip": "The other dashboards of this exporter",
             "type": "dashboards",
             "url": "",
+        }
+    ]
+
+
+def runbooks_links(site: Site) -> list[Json]:
+    """A link to the alerts' runbooks; none where their address is a path, which Grafana cannot follow."""
+    if not site.runbooks.startswith(("http://", "https://")):
+        return []
+    return [
+        {
+            "asDropdown": False,
+            "icon": "doc",
+            "includeVars": False,
+            "keepTime": False,
+            "tags": [],
+            "targetBlank": True,
+            "title": "Runbooks",
+            "tooltip": "What each alert means and what to do",
+            "type": "link",
+            "url": site.runbooks,
         }
     ]
 
