@@ -98,11 +98,16 @@ def _envelope(content: bytes) -> _Envelope:
 def _work_page(content: bytes) -> WorkPage:
     envelope = _envelope(content)
     items = [_record(raw, WorkItem) or _work_item(msgspec.json.decode(raw)) for raw in envelope.data]
-    # An ID with a replaced character is none: no request could name it.
-    readable = [item for item in items if item is not None and "\ufffd" not in item.id]
+    readable: list[WorkItem] = []
+    without_id: list[str | None] = []
+    for item in items:
+        if item is not None and "\ufffd" not in item.id:  # one with a replaced character is none: it names nothing
+            readable.append(item)
+        else:
+            without_id.append(readable[-1].id if readable else None)
     if items and not readable:
         raise msgspec.ValidationError("no item has an ID - at `$.data`")
-    return WorkPage(readable, envelope.has_more, envelope.next_page, len(items) - len(readable))
+    return WorkPage(readable, envelope.has_more, envelope.next_page, tuple(without_id))
 
 
 def _environment_page(content: bytes) -> EnvironmentPage:

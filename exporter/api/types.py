@@ -70,14 +70,14 @@ class WorkItem(msgspec.Struct, frozen=True, gc=False):
 class WorkPage(msgspec.Struct, frozen=True, gc=False):
     """A page of the work list, oldest first (`work/list`).
 
-    ``has_more`` is missing in some deployments; ``next_page`` in others. ``without_id`` is not the API's: how many
-    more items there are, without an ID.
+    ``has_more`` is missing in some deployments; ``next_page`` in others. ``without_id`` is not the API's: for each
+    further item, which has no ID, the ID before it on the page, or None.
     """
 
     data: list[WorkItem]
     has_more: bool | None = None
     next_page: str | None = None
-    without_id: int = msgspec.field(default=0, name="(without_id)")
+    without_id: tuple[str | None, ...] = msgspec.field(default=(), name="(without_id)")
 
     @property
     def more(self) -> bool:

@@ -87,7 +87,7 @@ UNREADABLE_ITEMS = _work(
     "unreadable_items",
     "gauge",
     "Items of which something needed could not be read; qoder_work_items counts them under the state they give, "
-    "or other.",
+    "or other; those without an ID are in no count but this.",
 )
 COUNTS_DISPUTED = _work(
     "counts_disputed",

@@ -264,6 +264,7 @@ def _check(record: EnvironmentRecord) -> None:
         *(segment.size for segment in record.segments),
         *(count for segment in record.segments for _, count in segment.stopped),
         *(item.offset for item in record.live),
+        *record.without_id.values(),
     ]
     if not all(0 <= number < MAX_COUNT for number in numbers):
         raise ValueError("a count is negative or beyond all bounds")

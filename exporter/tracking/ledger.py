@@ -14,6 +14,7 @@ from exporter.tracking.lifecycle import Counted, Lifecycle
 from exporter.tracking.live import UNKNOWN, LiveItem, LiveItems
 from exporter.tracking.observation import Labels, Observation
 from exporter.tracking.reading import Reading, Sighting, newest
+from exporter.tracking.without_id import WithoutID
 
 OVERLAP = 10
 """IDs at the end of the list that are known one by one. Each reading of the tail begins before them: that shows that
@@ -46,6 +47,7 @@ class Ledger:
         doubtful: IDs of items that stand where the counts say otherwise; their segments need counting anew.
         began: The unix time on the API's clock at which the whole list had been read once; None before, or unknown.
         corrections: Items whose count was found wrong when a part of the list was read again.
+        without_id: Where items of the list have no ID; they are in no other number here.
         found: Live items that stood where no refresh had reason to look, since this process began.
     """
 
@@ -62,6 +64,7 @@ class Ledger:
     doubtful: set[str] = field(default_factory=set)
     began: float | None = None
     corrections: int = 0
+    without_id: WithoutID = field(default_factory=WithoutID)
     found: int = 0
 
     # -- a reading of the whole list ----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.live import LiveItem, LiveItems
 from exporter.tracking.observation import Labeller
 from exporter.tracking.settings import TrackingSettings
+from exporter.tracking.without_id import WithoutID
 
 HISTOGRAMS = ("wait", "startup", "run", "drain")
 """The histograms of a lifecycle."""
@@ -40,6 +41,7 @@ class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
         lookback: The configured ``history.lookback`` in seconds.
         traversed_at: Unix time of the last whole reading.
         lifecycle: Counters since the watch began.
+        without_id: How many items without an ID follow which ID.
     """
 
     base_url: str
@@ -62,6 +64,7 @@ class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool
     began: float | None = None
     corrections: int = 0
+    without_id: dict[str, int] = {}
 
 
 def record(
@@ -99,6 +102,7 @@ def record(
         complete=ledger.complete,
         began=ledger.began,
         corrections=ledger.corrections,
+        without_id=ledger.without_id.places,
     )
 
 
@@ -121,6 +125,7 @@ def restore_ledger(record: EnvironmentRecord) -> Ledger:
         doubtful=set(record.doubtful),
         began=record.began,
         corrections=record.corrections,
+        without_id=WithoutID(record.without_id),
     )
 
 

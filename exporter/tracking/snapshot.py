@@ -37,7 +37,7 @@ class Queue:
         heartbeat_lag: That lag of every item that should send heartbeats.
         moving: Live items that were created or acknowledged in the last seconds: by so much, what was read at another
             moment of the refresh may differ.
-        unreadable: Items that could not be read in full; they are among the counts.
+        unreadable: Items that could not be read in full; they are among the counts, but for those without an ID.
     """
 
     counts: Mapping[tuple[str, Labels], int]
@@ -160,7 +160,7 @@ class Tally:
             oldest_heartbeat_at=self._oldest_heartbeat,
             heartbeat_lag=self._heartbeat_lag,
             moving=self._moving,
-            unreadable=self._unreadable + self._ledger.history.unreadable,
+            unreadable=self._unreadable + self._ledger.history.unreadable + self._ledger.without_id.number,
         )
 
 

@@ -12,6 +12,7 @@ from exporter.api.errors import InvalidResponse
 from exporter.api.requests import Endpoint
 from exporter.api.types import QueueStats, WorkItem, WorkPage
 from exporter.tracking.spans import monotonic
+from exporter.tracking.without_id import WithoutID
 
 T = TypeVar("T")
 
@@ -33,6 +34,7 @@ class Source:
         limit: Calls after which no more are made, or None: whatever the API answers, the work is bounded.
         read_at: Unix time on this machine's clock at which the first request was sent that has been answered, or None.
         read_since: The same moment on the clock of ``spans``.
+        without_id: Where items of the list have no ID.
         moved: When the last call ended, well or not, on the clock of ``spans``; at first when this was made.
 
     Every call raises :class:`exporter.api.errors.APIError` if it fails.
@@ -49,6 +51,7 @@ class Source:
     limit: int | None = None
     read_at: float | None = None
     read_since: float = inf
+    without_id: WithoutID = field(default_factory=WithoutID)
     moved: float = field(default_factory=monotonic)
 
     @property
@@ -62,6 +65,7 @@ class Source:
             answer = await self.api.list(
                 self.environment_id, after_id=after_id, deadline=self._until(), background=self.background
             )
+            self.without_id.note(self.environment_id, after_id, answer.value)
             return call.noted(answer)
 
     async def get(self, work_id: str) -> Answer[WorkItem]:

@@ -427,4 +427,5 @@ class Tracker:
             now=self._now,
             deadline=deadline,
             background=background,
+            without_id=self.ledger.without_id,
         )

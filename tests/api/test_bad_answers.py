@@ -206,6 +206,6 @@ def test_a_page_has_every_item_with_an_id_or_is_an_invalid_answer(
     found = outcome(page() | {"data": items, "has_more": has_more, "next_page": cursor}, WorkPage)
     if isinstance(found, WorkPage):
         assert [each.id for each in found.data] == [each["id"] for each in items if usable(each, "id")]
-        assert len(found.data) + found.without_id == len(items)
+        assert len(found.data) + len(found.without_id) == len(items)
     else:
         assert found.reason == "invalid_response"

@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from tests.tracking.harness import Watched
 from tests.tracking.lies import Lie, Page
@@ -52,6 +53,61 @@ def test_a_stopped_item_stays_unreadable_until_it_is_read_again(watched: Watched
     watched.traverse()
     watched.queue()
     assert watched.tracker.view().unreadable == 0
+
+
+def nameless(*work_ids: str) -> Any:
+    """Leave out the IDs of some items."""
+
+    def change(_: httpx.Request, page: Page) -> Page:
+        return page | {"data": [item | ({"id": None} if item["id"] in work_ids else {}) for item in page["data"]]}
+
+    return change
+
+
+def without_id(watched: Watched) -> int:
+    """How many items are said to be unreadable after another refresh."""
+    watched.queue()
+    return watched.tracker.view().unreadable
+
+
+@pytest.mark.parametrize("states", [("stopped",), ("active",), ("active", "stopped")])
+def test_items_without_an_id_are_in_no_count_but_one(watched: Watched, states: tuple[str, ...]) -> None:
+    ids = [watched.simulation.create_work(watched.id, state=states[n % len(states)]) for n in range(330)]
+    odd = [ids[0], ids[3], ids[4], ids[99], ids[100], ids[250]]
+    with Lie(watched, nameless(*odd)):
+        for _ in range(3):
+            assert without_id(watched) == len(odd)
+            assert sum(watched.queue().counts.values()) == len(ids) - len(odd)
+        watched.restart()
+        assert without_id(watched) == len(odd)
+        watched.traverse()
+        assert without_id(watched) == len(odd)
+    watched.traverse()
+    assert without_id(watched) == 0
+    assert sum(watched.queue().counts.values()) == len(ids)
+
+
+def test_new_items_without_an_id_are_seen_by_the_next_refresh_and_counted_once(watched: Watched) -> None:
+    for _ in range(30):
+        watched.simulation.create_work(watched.id, state="stopped")
+    watched.queue()
+    odd: list[str] = []
+    for number in range(1, 30):
+        odd.append(watched.simulation.create_work(watched.id, state="stopped"))
+        if number % 3 == 0:
+            watched.simulation.create_work(watched.id, state="stopped")
+        with Lie(watched, nameless(*odd)):
+            assert without_id(watched) == number
+
+
+def test_how_many_places_are_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch, watched: Watched) -> None:
+    monkeypatch.setattr("exporter.tracking.without_id.MAX_PLACES", 5)
+    ids = [watched.simulation.create_work(watched.id, state="stopped") for _ in range(40)]
+    with Lie(watched, nameless(*ids[::2])), capture_logs() as logs:
+        for _ in range(3):
+            assert 0 < without_id(watched) <= 5
+    (line,) = (entry for entry in logs if entry["event"] == "items without an ID are left out of the counts")
+    assert line["environment_id"] == watched.id
 
 
 def test_an_item_of_another_environment_is_refused_and_changes_nothing(watched: Watched) -> None:
