@@ -57,12 +57,6 @@ def encode(
     return encoder(Collected(chain(families(view, reload, loop_lag, shape), _process.collect()))), content_type
 
 
-def encode_environment(view: EnvironmentView, accept: str | None, shape: Shape) -> tuple[bytes, str]:
-    """Return the text of one environment alone, without its account's, the exporter's and the process's metrics."""
-    encoder, content_type = choose_format(accept)
-    return encoder(Collected(environment_families(view, shape))), content_type
-
-
 @dataclass(frozen=True, slots=True)
 class Scrape:
     """What a scraper asks for.
@@ -83,6 +77,12 @@ class Scrape:
             return True
         series = family.series if isinstance(family, MetricSpec) else (sample.name for sample in family.samples)
         return not self.names.isdisjoint(series)
+
+
+def encode_environment(view: EnvironmentView, scrape: Scrape, shape: Shape) -> tuple[bytes, str]:
+    """Return the text of one environment alone, without its account's, the exporter's and the process's metrics."""
+    encoder, content_type = choose_format(scrape.accept)
+    return encoder(Collected(filter(scrape.wants, environment_families(view, shape)))), content_type
 
 
 @dataclass(frozen=True, slots=True)

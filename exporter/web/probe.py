@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from exporter.metrics.exposition import encode_environment
+from exporter.metrics.exposition import Scrape, encode_environment
 from exporter.metrics.samples import Shape
 from exporter.tracking.view import EnvironmentView, FleetView
 from exporter.web import deadline
@@ -43,9 +43,8 @@ def routes(exporter: "Exporter") -> list[Route]:
             found, view = await _probed(exporter, target, account, asyncio.get_running_loop().time() + seconds)
         except TargetError as error:
             return _refused(str(error), error.status)
-        body, content_type = encode_environment(
-            found, request.headers.get("Accept"), Shape(view.metadata_keys, settings.histograms)
-        )
+        scrape = Scrape(request.headers.get("Accept"), names=frozenset(request.query_params.getlist("name[]")))
+        body, content_type = encode_environment(found, scrape, Shape(view.metadata_keys, settings.histograms))
         return Response(body, headers={"Content-Type": content_type})
 
     async def service_discovery(request: Request) -> Response:

@@ -1,5 +1,6 @@
 """One environment's metrics alone, and service discovery."""
 
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -43,6 +44,18 @@ async def test_a_probe_shows_that_environment_alone(shown: FakeFleet, target: st
     assert [each.value for each in samples if each.labels.get("state") == "queued"] == [3.0]
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert [only.id for only in shown.collected if only is not None] == ["env_gpu"]
+
+
+@pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text; version=1.0.0"])
+async def test_a_probe_names_the_families_it_wants_as_a_scrape_does(shown: FakeFleet, accept: str) -> None:
+    names = ["qoder_work_up", "qoder_work_queue_age_seconds_bucket", "qoder_api_retries_total"]
+    async with client_of(shown) as client:
+        answer = await client.get("/probe", params={"target": "gpu", "name[]": names}, headers={"Accept": accept})
+        nothing = await client.get("/probe", params={"target": "gpu", "name[]": "up"}, headers={"Accept": accept})
+    found = {line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE")}
+    # The older format has lines of their own for the sums of a gauge histogram.
+    assert {re.sub("_g(count|sum)$", "", name) for name in found} == {"qoder_work_up", "qoder_work_queue_age_seconds"}
+    assert [line for line in nothing.text.splitlines() if line != "# EOF"] == []
 
 
 async def test_a_probe_has_a_deadline_of_its_own(shown: FakeFleet) -> None:
