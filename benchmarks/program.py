@@ -75,15 +75,30 @@ def configuration(
     return {"accounts": [account], "scrape": {"min_interval": "0s"}, "history": history}
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of the exporter.
+
+    Attributes:
+        python: The interpreter that has its dependencies.
+        checkout: The directory that holds its package; None for the current directory.
+    """
+
+    python: str
+    checkout: Path | None = None
+
+
 class Exporter:
     """``qoder-work-exporter``, serving while a ``with`` block lasts.
 
     Args:
         config: The content of its configuration file.
         directory: Where that file and the log may be written.
+        version: Which version to run; this one by default.
     """
 
-    def __init__(self, config: Mapping[str, Any], directory: Path) -> None:
+    def __init__(self, config: Mapping[str, Any], directory: Path, version: "Version | None" = None) -> None:
+        self._version = version or Version(sys.executable)
         self._config = directory / "config.yaml"
         self._config.write_text(yaml.safe_dump(dict(config)))
         self._log = directory / "exporter.log"
@@ -99,7 +114,10 @@ class Exporter:
         self.started = time.monotonic()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, *arguments], stderr=log, env=os.environ | {"QODER_PAT": DEFAULT_TOKEN}
+                [self._version.python, *arguments],
+                stderr=log,
+                env=os.environ | {"QODER_PAT": DEFAULT_TOKEN},
+                cwd=self._version.checkout,
             )
         try:
             self._http = httpx.Client(base_url=f"http://{self._address()}", timeout=None)
@@ -123,8 +141,7 @@ class Exporter:
     def scrape(self, timeout: float) -> Scrape:
         """Scrape it as Prometheus does with this ``scrape_timeout``."""
         start = time.monotonic()
-        headers = {"Accept": ACCEPT, "X-Prometheus-Scrape-Timeout-Seconds": f"{timeout:g}"}
-        answer = self._http.get("/metrics", headers=headers).raise_for_status()
+        answer = self.fetch(timeout)
         seconds = time.monotonic() - start
         samples = {
             (sample.name, sample.labels.get("environment_id", ""), sample.labels.get("state", "")): sample.value
@@ -133,6 +150,11 @@ class Exporter:
             for sample in family.samples
         }
         return Scrape(seconds, time.time(), samples)
+
+    def fetch(self, timeout: float) -> httpx.Response:
+        """Do the same without parsing the response."""
+        headers = {"Accept": ACCEPT, "X-Prometheus-Scrape-Timeout-Seconds": f"{timeout:g}"}
+        return self._http.get("/metrics", headers=headers).raise_for_status()
 
     def health_seconds(self) -> float:
         """How long a request takes that needs nothing but the server's attention."""

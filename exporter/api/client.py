@@ -17,6 +17,7 @@ from exporter.api.clock import APIClock
 from exporter.api.decoding import decode
 from exporter.api.failures import failure_of
 from exporter.api.holds import Holds
+from exporter.api.http import HTTPClient
 from exporter.api.inflight import ClosedError, InFlight, StuckError
 from exporter.api.requests import Endpoint, RequestCounts
 from exporter.api.retry import retrying
@@ -110,15 +111,13 @@ class WorkAPI:
         self._token = CurrentToken(settings.token)
         self._transport = transport
         self._http = self._open()
-        self._abandoned: list[httpx.AsyncClient] = []
+        self._abandoned: list[HTTPClient] = []
         self._in_flight = InFlight(settings.request_timeout)
 
-    def _open(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
+    def _open(self) -> HTTPClient:
+        return HTTPClient(
             headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"},
-            timeout=httpx.Timeout(self.settings.request_timeout),
-            follow_redirects=False,
-            trust_env=False,
+            timeout=self.settings.request_timeout,
             transport=self._transport or open_transport(self.settings.base_url),
         )
 
@@ -184,15 +183,27 @@ class WorkAPI:
 
     async def _read(self, request: "_Request", shape: type[T], deadline: float) -> Answer[T]:
         """Send, retrying transient errors, and decode."""
-        endpoint = request.endpoint
-        async for attempt in retrying(deadline, self.counts.retries):
-            with attempt:
-                await self._hold(request, deadline)
-                response, sent_at = await self._send(request)
-                read_at = self.clock.now()
-                if response.status_code != httpx.codes.OK:
-                    raise self._remembered(request, failure_of(endpoint, response, read_at))
-        return Answer(decode(endpoint, response, shape), read_at, sent_at)
+        failed: errors.APIError | None = None
+        try:
+            response, read_at, sent_at = await self._attempt(request, deadline)
+        except errors.APIError as error:
+            failed = error
+        if failed is not None:  # only now make what retries, whose first attempt that was: most requests need none
+            async for attempt in retrying(deadline, self.counts.retries):
+                with attempt:
+                    if attempt.retry_state.attempt_number == 1:
+                        raise failed
+                    response, read_at, sent_at = await self._attempt(request, deadline)
+        return Answer(decode(request.endpoint, response, shape), read_at, sent_at)
+
+    async def _attempt(self, request: "_Request", deadline: float) -> tuple[httpx.Response, float, float]:
+        """Send once; return the response, and when it came and was sent, on the API's and this machine's clock."""
+        await self._hold(request, deadline)
+        response, sent_at = await self._send(request)
+        read_at = self.clock.now()
+        if response.status_code != httpx.codes.OK:
+            raise self._remembered(request, failure_of(request.endpoint, response, read_at))
+        return response, read_at, sent_at
 
     async def _hold(self, request: "_Request", deadline: float) -> None:
         """Wait for as long as the API asked to, also earlier calls; fail at once if that is past the deadline."""
@@ -230,7 +241,7 @@ class WorkAPI:
         except ClosedError:
             raise errors.NetworkError("the client was closed", endpoint=request.endpoint) from None
 
-    def _replace(self, http: httpx.AsyncClient) -> None:
+    def _replace(self, http: HTTPClient) -> None:
         """Replace an HTTP client in which something is broken: a request did not end by its timeout."""
         if http is not self._http:
             return
@@ -239,7 +250,7 @@ class WorkAPI:
         self._abandoned.append(http)
         self._http = self._open()
 
-    async def _exchange(self, http: httpx.AsyncClient, request: "_Request") -> tuple[httpx.Response, float]:
+    async def _exchange(self, http: HTTPClient, request: "_Request") -> tuple[httpx.Response, float]:
         """Send one request and count what became of it."""
         endpoint = request.endpoint
         try:
@@ -252,7 +263,7 @@ class WorkAPI:
         sent_at, start, code = self._now(), time.monotonic(), "error"
         try:
             async with asyncio.timeout(self.settings.request_timeout):
-                response = await http.get(url, params=request.query, headers=headers)
+                response = await http.fetch(url, request.query, headers)
             code = str(response.status_code)
         except (TimeoutError, httpx.TimeoutException):
             message = f"no complete answer within {self.settings.request_timeout:g} s ({self._host})"
