@@ -140,6 +140,36 @@ class _Writer:
         return tuple(block)
 
 
+class Once:
+    """Takes samples whose text is not kept, since they differ from scrape to scrape.
+
+    Args:
+        templates: How to write them.
+    """
+
+    def __init__(self, templates: Templates) -> None:
+        self._templates = templates
+        self._lines: list[list[str]] = [[] for _ in templates.sections]
+
+    def add(self, spec: MetricSpec, labels: tuple[str, ...], value: float | None) -> None:
+        """Add a sample; None is no sample."""
+        if value is not None:
+            section, template = self._templates.values[spec]
+            self._lines[section].append(template.line([*map(_label, labels)], value))
+
+    def add_histogram(self, spec: MetricSpec, labels: tuple[str, ...], histogram: Histogram) -> None:
+        """Add a histogram, where it is exposed at all."""
+        if spec not in self._templates.histograms:
+            return
+        first, template = self._templates.histograms[spec]
+        for section, text in enumerate(template.text([*map(_label, labels)], histogram), first):
+            self._lines[section].append(text)
+
+    def block(self) -> Block:
+        """Return the text so far."""
+        return tuple("".join(lines).encode() for lines in self._lines)
+
+
 def chunks(sections: Sequence[Section], blocks: Sequence[Block], chosen: Sequence[int]) -> Iterator[bytes]:
     """Yield the text of these sections: the header of each, and what all environments have in it."""
     pieces: list[bytes] = []

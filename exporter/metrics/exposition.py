@@ -12,13 +12,13 @@ from isal import isal_zlib
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import Metric
 
-from exporter.metrics.blocks import Blocks, chunks
-from exporter.metrics.families import Families, environment_families, families
+from exporter.metrics.blocks import Blocks, Once, chunks
+from exporter.metrics.families import environment_families, families
 from exporter.metrics.lag import LoopLag
 from exporter.metrics.negotiation import accepts_gzip, choose_format
 from exporter.metrics.samples import Reload, Shape, add_rest
 from exporter.metrics.table import MetricSpec
-from exporter.metrics.templates import Collected, Encoder, Templates
+from exporter.metrics.templates import OF_THE_REST, Collected, Encoder, Templates
 from exporter.tracking.view import EnvironmentView, FleetView
 
 GZIP_LEVEL = 2
@@ -73,8 +73,8 @@ class Scrape:
 
     def wants(self, family: MetricSpec | Metric) -> bool:
         """Return whether a family is asked for."""
-        if not self.names or family.name in self.names:
-            return True
+        if not self.names or not self.names.isdisjoint((family.name, family.name.removesuffix("_total"))):
+            return True  # a counter's family is named without the suffix in OpenMetrics
         series = family.series if isinstance(family, MetricSpec) else (sample.name for sample in family.samples)
         return not self.names.isdisjoint(series)
 
@@ -125,7 +125,7 @@ class Exposition:
 
     def __init__(self, lag: LoopLag | None = None) -> None:
         self._lag = lag
-        self._templates: OrderedDict[Hashable, Templates] = OrderedDict()
+        self._templates: OrderedDict[Hashable, tuple[Templates, Templates]] = OrderedDict()
         self._blocks: OrderedDict[str, Blocks] = OrderedDict()
         self._under_way: dict[Hashable, list[_UnderWay]] = {}
         self._costs: deque[float] = deque(maxlen=ENCODINGS_MEASURED)
@@ -154,8 +154,8 @@ class Exposition:
         same = self._under_way.setdefault(key, [])
         encoding = next((one for one in same if one.shows(view)), None)
         if encoding is None:
-            blocks = self._blocks_in((content_type, shape.key), encoder, shape)
-            rest = _Rest(encoder, shape, view, reload, self._lag)
+            blocks, templates = self._blocks_in((content_type, shape.key), encoder, shape)
+            rest = _Rest(encoder, templates, view, reload, self._lag)
             task = asyncio.create_task(self._body(blocks, rest, scrape, gzip=gzip), name="encode")
             encoding = _UnderWay(view, task)
             same.append(encoding)
@@ -194,11 +194,12 @@ class Exposition:
         if not others:
             del self._under_way[key]
 
-    def _blocks_in(self, key: Hashable, encoder: Encoder, shape: Shape) -> Blocks:
-        """The texts in a format and shape; formats that do not differ for our names share them."""
-        templates = self._templates.get(key)
-        if templates is None:
-            templates = self._templates[key] = Templates(encoder, shape)
+    def _blocks_in(self, key: Hashable, encoder: Encoder, shape: Shape) -> tuple[Blocks, Templates]:
+        """The texts in a format and shape; formats that do not differ for our names share them. And the rest's form."""
+        found = self._templates.get(key)
+        if found is None:
+            found = self._templates[key] = Templates(encoder, shape), Templates(encoder, shape, OF_THE_REST)
+        templates, rest = found
         self._templates.move_to_end(key)
         blocks = self._blocks.setdefault(templates.text, Blocks(templates))
         self._blocks.move_to_end(templates.text)
@@ -206,23 +207,26 @@ class Exposition:
             self._blocks.popitem(last=False)
         while len(self._templates) > TEMPLATES_KEPT:
             self._templates.popitem(last=False)
-        return blocks
+        return blocks, rest
 
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """What stands after the environments: a few families, made anew by prometheus_client."""
+    """What stands after the environments: a few families, made anew, those of the process by prometheus_client."""
 
     encoder: Encoder
-    shape: Shape
+    templates: Templates
     view: FleetView
     reload: Reload | None
     lag: LoopLag | None
 
     def text(self, scrape: Scrape) -> bytes:
-        out = Families(self.shape)
+        out = Once(self.templates)
         add_rest(out, self.view, self.reload, None if self.lag is None else self.lag.longest(time.monotonic()))
-        return self.encoder(Collected(filter(scrape.wants, chain(out, _process.collect()))))
+        sections = self.templates.sections
+        chosen = [index for index, section in enumerate(sections) if scrape.wants(section.spec)]
+        process = self.encoder(Collected(filter(scrape.wants, _process.collect())))
+        return b"".join((*chunks(sections, [out.block()], chosen), process))
 
 
 def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""The text of the environments' families in one format, with places left for what differs.
+"""The text of metric families in one format, with places left for what differs.
 
 Everything that depends on the format (names and how they are escaped, types, the order of labels, which family a
 gauge histogram's sum belongs to) is what prometheus_client writes for a sample whose labels and value are marked. So it
@@ -15,17 +15,20 @@ from operator import itemgetter
 from prometheus_client.core import Metric
 from prometheus_client.utils import floatToGoString
 
-from exporter.histogram import SECONDS_TO_A_WEEK, Example, Histogram
+from exporter.histogram import REQUEST_SECONDS, SECONDS_TO_A_WEEK, Example, Histogram
 from exporter.metrics.families import Families
 from exporter.metrics.labels import label_value
 from exporter.metrics.samples import Shape
-from exporter.metrics.table import ENVIRONMENT, METRICS, MetricSpec
+from exporter.metrics.table import API_REQUEST_DURATION, ENVIRONMENT, METRICS, MetricSpec
 
 Encoder = Callable[["Collected"], bytes]
 """An encoder of prometheus_client."""
 
 OF_ENVIRONMENTS = tuple(spec for spec in METRICS if spec.labels[:2] == ENVIRONMENT)
 """The families of which every environment has samples. They come first in the table and so in the exposition."""
+
+OF_THE_REST = METRICS[len(OF_ENVIRONMENTS) :]
+"""The families of accounts and of the exporter itself."""
 
 _MARK = 0xE000
 """Label values of the marked sample are characters from here on, which are private and need no escaping."""
@@ -70,7 +73,8 @@ class ValueTemplate:
 
     def __init__(self, line: str, labels: int) -> None:
         marks = [chr(_MARK + index) for index in range(labels)]
-        self._in_order = itemgetter(*sorted(range(labels), key=lambda index: line.index(marks[index])))
+        order = sorted(range(labels), key=lambda index: line.index(marks[index]))
+        self._in_order = itemgetter(*order) if labels > 1 else tuple
         self._template = _VALUE.sub(" %s", line.replace("%", "%%"))
         for mark in marks:
             self._template = self._template.replace(mark, "%s")
@@ -86,15 +90,24 @@ class HistogramTemplate:
     Args:
         parts: The lines of the marked sample in each section.
         labels: How many labels there are, without ``le``.
+        empty: A histogram with the same buckets.
         bounds: The bounds of the buckets that are exposed; None for all of them.
         exemplars: Whether the format and the type have room for exemplars.
     """
 
-    def __init__(self, parts: Sequence[str], labels: int, bounds: tuple[float, ...] | None, *, exemplars: bool) -> None:
+    def __init__(
+        self,
+        parts: Sequence[str],
+        labels: int,
+        empty: Histogram,
+        bounds: tuple[float, ...] | None,
+        *,
+        exemplars: bool,
+    ) -> None:
         self._bounds = bounds
         self._exemplars = exemplars
         text = _PART.join(parts).replace("%", "%%")
-        buckets = len(Histogram(SECONDS_TO_A_WEEK).cumulative(bounds))  # whose lines come first
+        buckets = len(empty.cumulative(bounds))  # whose lines come first
         small = _VALUE.sub(" %s", _VALUE.sub(" %d.0", text, count=buckets))
         with_exemplars = _VALUE.sub(" %s", _VALUE.sub(" %s%s", text, count=buckets))
         self._small = _Labelled(small, labels)
@@ -146,11 +159,12 @@ class _Labelled:
 
 
 class Templates:
-    """The templates of all families of environments in one format.
+    """The templates of some families in one format.
 
     Args:
         encoder: Writes the format.
         shape: The form of the metrics.
+        specs: The families, in the order of the table.
 
     Attributes:
         text: What they were made of. Where it is the same, so is everything made of them.
@@ -159,13 +173,13 @@ class Templates:
         histograms: The number of its first section, and the template of each histogram.
     """
 
-    def __init__(self, encoder: Encoder, shape: Shape) -> None:
+    def __init__(self, encoder: Encoder, shape: Shape, specs: Iterable[MetricSpec] = OF_ENVIRONMENTS) -> None:
         self.text = ""
         self.sections: list[Section] = []
         self.values: dict[MetricSpec, tuple[int, ValueTemplate]] = {}
         self.histograms: dict[MetricSpec, tuple[int, HistogramTemplate]] = {}
         openmetrics = encoder(Collected(())).endswith(b"# EOF\n")
-        for spec in filter(shape.exposes, OF_ENVIRONMENTS):
+        for spec in filter(shape.exposes, specs):
             first, labels = len(self.sections), len(shape.labels(spec))
             marked = _marked(encoder, spec, shape)
             self.text += marked
@@ -175,7 +189,7 @@ class Templates:
                 parts.append(lines)
             if spec.type in {"histogram", "gaugehistogram"}:
                 exemplars = openmetrics and spec.type == "histogram"
-                template = HistogramTemplate(parts, labels, shape.bounds(spec), exemplars=exemplars)
+                template = HistogramTemplate(parts, labels, _empty(spec), shape.bounds(spec), exemplars=exemplars)
                 self.histograms[spec] = first, template
             else:
                 (line,) = parts
@@ -187,10 +201,15 @@ def _marked(encoder: Encoder, spec: MetricSpec, shape: Shape) -> str:
     families = Families(shape)
     marks = tuple(chr(_MARK + index) for index in range(len(shape.labels(spec))))
     if spec.type in {"histogram", "gaugehistogram"}:
-        families.add_histogram(spec, marks, Histogram(SECONDS_TO_A_WEEK))
+        families.add_histogram(spec, marks, _empty(spec))
     else:
         families.add(spec, marks, 0.0)
     return encoder(Collected(families)).decode().removesuffix("# EOF\n")
+
+
+def _empty(spec: MetricSpec) -> Histogram:
+    """Return a histogram with a family's buckets."""
+    return Histogram(REQUEST_SECONDS if spec is API_REQUEST_DURATION else SECONDS_TO_A_WEEK)
 
 
 def _sections(text: str) -> list[tuple[str, str]]:

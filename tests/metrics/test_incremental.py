@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.api.errors import REASONS
-from exporter.histogram import SECONDS_TO_A_WEEK, Example, Histogram
+from exporter.api.requests import Endpoint, RequestCounts
+from exporter.histogram import REQUEST_SECONDS, SECONDS_TO_A_WEEK, Example, Histogram
 from exporter.metrics import blocks
 from exporter.metrics.exposition import Exposition, Scrape
 from exporter.metrics.families import families
@@ -21,7 +22,7 @@ from exporter.metrics.table import METRICS
 from exporter.metrics.templates import OF_ENVIRONMENTS, Collected
 from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.snapshot import Queue, Snapshot, Stats
-from exporter.tracking.view import EnvironmentIdentity, EnvironmentView, FleetView
+from exporter.tracking.view import AccountView, EnvironmentIdentity, EnvironmentView, FleetView
 from tests.metrics.views import RELOAD, account, environment, example, fleet, histogram, lifecycle, queue, snapshot
 from tests.support.randomness import FACTOR
 
@@ -34,7 +35,8 @@ ACCEPTED = {
     },
     "OpenMetrics": "application/openmetrics-text",
 }
-HISTOGRAMS = [spec.name for spec in OF_ENVIRONMENTS if "histogram" in spec.type]
+ENDPOINTS: tuple[Endpoint, ...] = ("list", "get", "stats", "environments")
+HISTOGRAMS = [spec.name for spec in METRICS if "histogram" in spec.type]
 
 
 def encoded(exposition: Exposition, view: FleetView, scrape: Scrape, shape: Shape | None = None) -> bytes:
@@ -119,6 +121,18 @@ def environments(draw: st.DrawFn, keys: int) -> EnvironmentView:
     )
 
 
+@st.composite
+def accounts(draw: st.DrawFn) -> AccountView:
+    buckets = len(REQUEST_SECONDS) + 1
+    counts = st.lists(COUNTS, min_size=buckets, max_size=buckets)
+    requests = RequestCounts(paced_seconds=draw(NUMBERS))
+    for endpoint in draw(st.sets(st.sampled_from(ENDPOINTS))):
+        requests.requests[endpoint, draw(TEXTS)] = draw(COUNTS)
+        requests.durations[endpoint] = Histogram(REQUEST_SECONDS, draw(counts), draw(NUMBERS))
+    skew = draw(st.none() | st.floats(-1e6, 1e6))
+    return account(name=draw(TEXTS), requests=requests, clock_skew=skew, environments=draw(COUNTS))
+
+
 BOUNDS = st.none() | st.lists(st.sampled_from(SECONDS_TO_A_WEEK), unique=True, max_size=4).map(sorted).map(tuple)
 SHAPED = st.dictionaries(st.sampled_from(HISTOGRAMS), BOUNDS, max_size=3)
 
@@ -134,7 +148,8 @@ def test_any_sequence_of_views_is_written_as_prometheus_client_writes_it(
     shape = Shape(keys, chosen)
     exposition = Exposition()
     for _ in range(3):
-        view = FleetView(tuple(data.draw(st.lists(st.sampled_from(known), max_size=3))), (account(),), keys)
+        owners = tuple(data.draw(st.lists(accounts(), max_size=2)))
+        view = FleetView(tuple(data.draw(st.lists(st.sampled_from(known), max_size=3))), owners, keys)
         assert_same(encoded(exposition, view, Scrape(accept), shape), made_anew(view, accept, shape))
 
 
@@ -310,6 +325,7 @@ def test_a_long_text_comes_in_chunks() -> None:
         ({"qoder_work_queue_age_seconds_gsum"}, {"qoder_work_queue_age_seconds"}),
         ({"qoder_work_created_total", "qoder_work_up"}, {"qoder_work_created", "qoder_work_up"}),
         ({"qoder_api_requests_total"}, {"qoder_api_requests"}),
+        ({"qoder_api_requests"}, {"qoder_api_requests"}),
         ({"process_cpu_seconds_total"}, {"process_cpu_seconds"}),
         ({"python_info"}, {"python_info"}),
         ({"nothing"}, set()),
