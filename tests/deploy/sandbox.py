@@ -33,6 +33,7 @@ def _machine() -> Iterator[str]:
     for name in KEPT:
         yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
     yield from ("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/var")
+    yield from ("--ro-bind", str(ROOT), str(ROOT))  # wherever it is, in /tmp too
 
 
 def run(
