@@ -138,7 +138,9 @@ def test_it_ends_soon_while_the_api_hangs(
     assert "Traceback" not in started.err
 
 
-def test_it_ends_soon_while_a_resolver_swallows_queries(start: Callable[..., Running], tmp_path: Path) -> None:
+def test_a_resolver_that_swallows_queries_holds_up_no_scrape_and_no_end(
+    start: Callable[..., Running], simulation: Simulation, api: str, tmp_path: Path
+) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import socket, sys, time\n"
         "resolve = socket.getaddrinfo\n"
@@ -150,16 +152,34 @@ def test_it_ends_soon_while_a_resolver_swallows_queries(start: Callable[..., Run
         "    time.sleep(3600)\n"
         "socket.getaddrinfo = hang\n"
     )
-    started = start(
-        "--web.listen-address=127.0.0.1:0",
-        environ={
-            "QODER_PAT": TOKEN,
-            "QODER_BASE_URL": "https://resolver.invalid/v1",
-            "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path]),
-        },
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "accounts:\n"
+        f"  - {{name: near, base_url: '{api}', token_env: QODER_PAT}}\n"
+        "  - {name: lost, base_url: 'https://resolver.invalid/v1', token_env: QODER_PAT, request_timeout: 500ms}\n"
     )
+    started = start(
+        f"--config.file={file}",
+        ANYWHERE,
+        environ={"QODER_PAT": TOKEN, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+    )
+    address = serving(started)
     started.wait_for("(asked)")
-    assert end(started) < END_SECONDS
+    for _ in range(3):
+        begin = time.monotonic()
+        answer = get(f"{address}/metrics", X_Prometheus_Scrape_Timeout_Seconds="2")
+        assert answer.status_code == 200
+        assert time.monotonic() - begin < END_SECONDS
+    eventually(lambda: items(get(f"{address}/metrics").text) == true_items(simulation) or None)
+    text = eventually(
+        lambda: lost if 'requests_total{account="lost"' in (lost := get(f"{address}/metrics").text) else ""
+    )
+    assert 'qoder_exporter_discovery_up{account="lost"} 0.0' in text
+    assert 'qoder_exporter_discovery_up{account="near"} 1.0' in text
+    assert started.err.count("asked\n") == 1  # at most one thread hangs, however often a request is made
+    seconds = end(started)
+    print(f"it ended {seconds:.1f} s after SIGTERM")
+    assert seconds < END_SECONDS
     assert "Traceback" not in started.err
 
 
