@@ -57,7 +57,7 @@ def api(simulation: Simulation) -> Iterator[str]:
 
 @pytest.fixture
 def environ(api: str) -> dict[str, str]:
-    """What a full start needs."""
+    """All that a start needs."""
     return {"QODER_PAT": TOKEN, "QODER_BASE_URL": api}
 
 
@@ -216,7 +216,7 @@ class TestHelp:
             (["demo", "--web.listen-address=localhost"], "`localhost` is not an address; write host:port"),
             (["--web.telemetry-path=metrics"], "`metrics` does not begin with /"),
             (["--log.level=loud"], "'loud' is not one of 'debug', 'info', 'warn', 'error'"),
-            (["--config.check", "once"], "--config.check stands alone"),
+            (["--config.check", "once"], "--config.check takes no command"),
         ],
     )
     def test_a_wrong_use_is_explained_with_status_2(self, arguments: list[str], error: str) -> None:

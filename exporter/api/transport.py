@@ -54,7 +54,7 @@ def open_transport(base_url: str) -> "Transport":
 
 
 class Transport(AiohttpTransport):
-    """Sends requests, reads whole answers within bounds, and never uses a connection again that said more.
+    """Sends requests, reads complete responses within bounds, and never uses a connection again that said more.
 
     The answers it gives are decompressed and complete. A cancelled request closes its connection.
     """

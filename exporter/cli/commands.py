@@ -55,7 +55,7 @@ log = structlog.get_logger()
 def main(context: click.Context, flags: Flags, config_check: bool) -> None:
     """Export the work queues of Qoder Cloud Agents' self-hosted environments to Prometheus.
 
-    Without a command it serves the metrics until SIGTERM or SIGINT. This is a full start; it watches every
+    Without a command it serves the metrics until SIGTERM or SIGINT. A token is all it needs; it watches every
     self-hosted environment of the token's account:
 
     \b
@@ -63,16 +63,16 @@ def main(context: click.Context, flags: Flags, config_check: bool) -> None:
 
     \b
     Examples:
-      qoder-work-exporter demo                             look at it without an account
-      qoder-work-exporter --config.file=config.yaml        several accounts, chosen environments
+      qoder-work-exporter demo                             try it without an account
+      qoder-work-exporter --config.file=config.yaml        several accounts, selected environments
       qoder-work-exporter check --config.file=config.yaml
       qoder-work-exporter once | grep ^qoder_work_items    one collection, no server
       qoder-work-exporter inspect --url http://localhost:10190         which items are stuck
 
     \b
-    Environment variables, beside the one of each flag:
-      QODER_PAT        the token, where no configuration file says where it is
-      QODER_BASE_URL   the API's address, where the configuration gives none;
+    Environment variables, besides the one of each flag:
+      QODER_PAT        the token, if no configuration file says where it is
+      QODER_BASE_URL   the API's address, if the configuration gives none;
                        for China https://api.qoder.com.cn/api/v1/cloud
     """  # noqa: D301 - click knows a paragraph to keep as it is by this very character
     for stream in (sys.stdout, sys.stderr):
@@ -80,7 +80,7 @@ def main(context: click.Context, flags: Flags, config_check: bool) -> None:
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal has no letters for is no failure
     if config_check:
         if context.invoked_subcommand is not None:
-            raise click.UsageError("--config.check stands alone: leave out the command, or use the command check")
+            raise click.UsageError("--config.check takes no command: leave out the command, or use the command check")
         _check(flags)
     elif context.invoked_subcommand is None:
         logs.configure(flags.log_level, flags.log_format)
@@ -106,8 +106,8 @@ def check(flags: Flags) -> None:
 def once(flags: Flags) -> None:
     """Collect once, completely, and print the metrics.
 
-    However long the list of work is, it is read to its end. Exit 0 only if every environment succeeded; what failed
-    is named on standard error, and the metrics of the others are printed all the same.
+    However long the list of work is, it is read to its end. Exit 0 only if every environment succeeded; failures
+    are named on standard error, and the metrics of the other environments are printed.
     """
     _configure_quiet_logs(flags)
     config = _load(flags.config_file)
@@ -128,7 +128,7 @@ def once(flags: Flags) -> None:
 @takes_stage("127.0.0.1:0")
 @takes(*WEB, *LOG)
 def demo(flags: Flags, stage: Stage) -> None:
-    """Look at it without an account, a token or a network.
+    """Try it without an account, a token or a network.
 
     A simulated work API with workers, and the exporter on it, in one process. It prints the addresses.
     """

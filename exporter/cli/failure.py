@@ -1,4 +1,4 @@
-"""How a command fails: on standard error, one line each thing that is wrong, without a traceback."""
+"""How a command fails: on standard error, one line per error, without a traceback."""
 
 from collections.abc import Iterable
 from typing import IO, Any

@@ -87,14 +87,14 @@ _OPTIONS = {
         default=_DEFAULTS.web_listen_address,
         multiple=True,
         show_default=True,
-        help="Where to serve, as host:port; without a host on all interfaces. May be repeated.",
+        help="Address to listen on, host:port; without a host, all interfaces. May be repeated.",
     ),
     "web_telemetry_path": flag(
         "web.telemetry-path",
         type=TelemetryPathType(),
         default=_DEFAULTS.web_telemetry_path,
         show_default=True,
-        help="The path of the metrics.",
+        help="Path under which to expose metrics.",
     ),
     "web_config_file": flag(
         "web.config.file",
@@ -106,14 +106,14 @@ _OPTIONS = {
         type=click.Choice(list(logs.LEVELS), case_sensitive=False),
         default=_DEFAULTS.log_level,
         show_default=True,
-        help="The least level of log lines shown.",
+        help="Only log messages with this severity or above.",
     ),
     "log_format": flag(
         "log.format",
         type=click.Choice(logs.FORMATS, case_sensitive=False),
         default=_DEFAULTS.log_format,
         show_default=True,
-        help="How log lines are written to standard error.",
+        help="Output format of log messages, on standard error.",
     ),
 }
 WEB = ("web_listen_address", "web_telemetry_path")

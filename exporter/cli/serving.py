@@ -93,4 +93,4 @@ async def _close(fleet: Fleet) -> None:
         async with asyncio.timeout(CLOSE_SECONDS):
             await fleet.close()
     except TimeoutError:
-        log.warning("closing took too long and was cut short", seconds=CLOSE_SECONDS)
+        log.warning("shutdown timed out", seconds=CLOSE_SECONDS)

@@ -53,15 +53,15 @@ def takes_stage(default_address: str) -> Callable[[Command], Command]:
                     type=click.Choice(list(SCENARIOS)),
                     default="demo",
                     show_default=True,
-                    help="Which environments there are, and what goes on in them.",
+                    help="The scenario: environments, traffic and workers.",
                 ),
-                flag("seed", type=int, default=0, show_default=True, help="Of all randomness."),
+                flag("seed", type=int, default=0, show_default=True, help="Seed of the random number generator."),
                 flag(
                     "simulator.listen-address",
                     type=AddressType(),
                     default=default_address,
                     show_default=True,
-                    help="Where the simulated API listens; port 0 takes a free one.",
+                    help="Address for the simulated API; port 0 picks a free one.",
                 ),
             )
         ):

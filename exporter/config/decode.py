@@ -1,4 +1,4 @@
-"""From plain data to the configuration's types, and from msgspec's errors to ones that tell how to mend them."""
+"""From plain data to the configuration's types, and from msgspec's errors to ones that say how to fix them."""
 
 import difflib
 import re

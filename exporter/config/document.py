@@ -80,7 +80,7 @@ def _child(node: yaml.Node | None, part: str | int) -> tuple[int, yaml.Node] | N
 
 
 def _key_problems(root: yaml.Node | None) -> Iterator[Problem]:
-    """Keys that YAML readers pass over in silence: given twice, or read as a number or a truth value."""
+    """Keys that YAML readers silently ignore: given twice, or read as a number or a truth value."""
     seen: set[int] = set()
     waiting: list[tuple[KeyPath, yaml.Node | None]] = [((), root)]
     while waiting:

@@ -1,4 +1,4 @@
-"""What can be configured: one frozen type a section, with its defaults.
+"""What can be configured: one frozen type per section, with its defaults.
 
 The fields are the keys of the file; ``config.example.yaml`` explains them to users.
 """

@@ -14,10 +14,10 @@ def show(path: KeyPath) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to mend.
+    """One thing to fix.
 
     Attributes:
-        message: What is wrong and how to mend it.
+        message: What is wrong and how to fix it.
         path: Where in the document; empty for the document as a whole.
         line: The line in the file, counted from 1; None where no line holds it.
         source: The file, or the environment variable; empty until it is known.

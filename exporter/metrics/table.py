@@ -86,13 +86,13 @@ HEARTBEAT_LAG = _work(
 UNREADABLE_ITEMS = _work(
     "unreadable_items",
     "gauge",
-    "Items of which something needed could not be read; qoder_work_items counts them under the state they give, "
-    "or other; those without an ID are in no count but this.",
+    "Items with a required field that could not be read; qoder_work_items counts them under the state they give, "
+    "or other; those without an ID are only counted here.",
 )
 COUNTS_DISPUTED = _work(
     "counts_disputed",
     "gauge",
-    "1 while the API's own statistics contradict the counts, which are then read again, else 0.",
+    "1 while the API's own statistics contradict the counts, which are then read again; else 0.",
 )
 QUEUE_DEPTH = _work(
     "queue_depth",
@@ -112,9 +112,9 @@ WORKERS_POLLING = _work(
 CREATED = _work("created_total", "counter", "Work items created since the exporter began to watch.")
 STOPPED = _work("stopped_total", "counter", "Work items stopped since the exporter began to watch.")
 REQUEUED = _work(
-    "requeued_total", "counter", "Work items seen to go back to queued: their worker was lost or gave them up."
+    "requeued_total", "counter", "Work items observed going back to queued: their worker was lost or gave them up."
 )
-VANISHED = _work("vanished_total", "counter", "Live work items that the API no longer knows.")
+VANISHED = _work("vanished_total", "counter", "Live work items that disappeared from the API.")
 CORRECTIONS = _work(
     "corrections_total",
     "counter",
@@ -125,7 +125,7 @@ QUEUE_WAIT = _work(
 )
 STARTUP = _work("startup_seconds", "histogram", "Time from acknowledgement to the first heartbeat, once per item.")
 RUN = _work("run_seconds", "histogram", "Time from the first heartbeat to the stop, once per item.")
-DRAIN = _work("drain_seconds", "histogram", "Time from the request to stop to the stop, once per item.")
+DRAIN = _work("drain_seconds", "histogram", "Time from the stop request to the stop, once per item.")
 UP = _work("up", "gauge", "1 if the last refresh of this environment succeeded, else 0.")
 HISTORY_COMPLETE = _work(
     "history_complete",
@@ -159,7 +159,7 @@ API_PACED = MetricSpec(
     "qoder_api_paced_seconds_total",
     "counter",
     ("account",),
-    "Time requests waited so as to keep to the configured rate, summed over all requests.",
+    "Time requests waited to keep to the configured rate, summed over all requests.",
 )
 API_CLOCK_SKEW = MetricSpec(
     "qoder_api_clock_skew_seconds", "gauge", ("account",), "The API's clock minus this machine's clock."
@@ -187,13 +187,13 @@ ENVIRONMENTS_GONE = MetricSpec(
     "qoder_exporter_environments_gone",
     "gauge",
     ("account",),
-    "Environments that have left the account in the last 24 hours, and are no longer watched.",
+    "Environments that disappeared from the account in the last 24 hours and are no longer watched.",
 )
 ENVIRONMENT_CONFLICTS = MetricSpec(
     "qoder_exporter_environment_conflicts",
     "gauge",
     ("account",),
-    "Environments that this account sees, too, but that are read through an account before it in the configuration.",
+    "Environments that this account can also see, but that are read through an earlier account of the configuration.",
 )
 DISCOVERY_UNMATCHED = MetricSpec(
     "qoder_exporter_discovery_unmatched_patterns",
@@ -205,7 +205,7 @@ LOOP_LAG = MetricSpec(
     "qoder_exporter_loop_lag_seconds",
     "gauge",
     (),
-    "Longest time the event loop was held up lately: since the last scrape at least, for whichever scraper asks.",
+    "Longest time the event loop was blocked recently: at least since the last scrape, for any scraper.",
 )
 CHECKPOINT_TIMESTAMP = MetricSpec(
     "qoder_exporter_checkpoint_last_success_timestamp_seconds",

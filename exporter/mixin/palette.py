@@ -55,7 +55,7 @@ REASONS: dict[str, str] = {
     "server": BLUE,
     "invalid_response|internal": GREY,
 }
-"""Colour of each kind of reason why a refresh failed: who can mend it."""
+"""Colour of each kind of reason why a refresh failed: who can fix it."""
 
 BURN: dict[str, str] = {"1h": VERMILLION, "6h": ORANGE, "1d": BLUE, "3d": SKY_BLUE}
 """Colour of each window of the burn rate."""

@@ -180,7 +180,7 @@ class Checkpoint:
         self._hold(handle)
 
     def _hold(self, handle: int | None) -> None:
-        """Keep a locked file open, and let go of the one before."""
+        """Keep a locked file open, and close the previous one."""
         if self._lock is not None:
             os.close(self._lock)
         self._lock = handle

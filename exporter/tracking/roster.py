@@ -91,7 +91,7 @@ class Roster:
         self._note(accounts, conflicts)
 
     def settle(self) -> bool:
-        """Let go of environments that have left and are drained; whether there were any."""
+        """Stop watching environments that have left and are drained; return whether there were any."""
         drained = [key for key, since in self._leaving.items() if _is_drained(self._trackers[key], since)]
         for key in drained:
             account, tracker = self._accounts.pop(key), self._trackers[key]

@@ -298,7 +298,7 @@ class Tracker:
             stats.cancel()
             await asyncio.gather(stats, return_exceptions=True)
             raise
-        # Whole counts are shown even where the API's statistics fail; that failure is then the refresh's.
+        # Complete counts are shown even where the API's statistics fail; that failure is then the refresh's.
         failure = (await asyncio.gather(stats, return_exceptions=True))[0]
         read_at = self._now() if source.read_at is None else source.read_at
         self._snapshot = Snapshot(read_at, queue, failure if isinstance(failure, Stats) else None)

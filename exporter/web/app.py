@@ -79,7 +79,7 @@ class Exporter(Protocol):
         """How the configuration was last loaded, or None where there is none."""
 
     async def reload(self) -> Sequence[str]:
-        """Load the configuration again, and return why that failed, a line an error."""
+        """Load the configuration again, and return why that failed, one line per error."""
 
 
 @dataclass(frozen=True, slots=True)

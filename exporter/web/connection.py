@@ -17,7 +17,7 @@ from exporter.web.limits import Limits
 from exporter.web.tls import is_allowed
 
 _READ_BYTES = 16_384
-"""Read at once. h11 bounds what it keeps of an unfinished header, but only after it has taken in all that was read."""
+"""Read at once. h11 bounds what it keeps of an unfinished header, but only after it has buffered all that was read."""
 
 
 _ERRORS = logging.getLogger("uvicorn.error.connection")

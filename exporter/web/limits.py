@@ -32,7 +32,7 @@ class Limits:
             way when the server stops.
         url_bytes: The path and the query.
         header_bytes: The whole header, with the request line.
-        body_bytes: The body, which no endpoint needs. Less than uvicorn takes in before it stops to read.
+        body_bytes: The body, which no endpoint needs. Less than uvicorn buffers before it stops reading.
     """
 
     connections: int = field(default_factory=max_connections)

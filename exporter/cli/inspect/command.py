@@ -53,16 +53,28 @@ class Question:
 @click.command()
 @click.argument("environment", required=False, metavar="[ENV")
 @click.argument("work_id", required=False, metavar="[WORK_ID]]")
-@flag("url", help="A running exporter to ask, with user:password@ where it wants them; else the API is asked.")
-@flag("ca-file", type=click.Path(path_type=Path), help="Certificates to trust beside the machine's own, with --url.")
+@flag(
+    "url", help="Address of a running exporter, with user:password@ if it requires them; without it the API is asked."
+)
+@flag(
+    "ca-file", type=click.Path(path_type=Path), help="CA certificates to trust in addition to the system's, with --url."
+)
 @click.option("--state", help="Only items in this state.")
-@click.option("--limit", type=click.IntRange(0, MAX_ITEMS), default=50, show_default=True, help="Items at most.")
-@click.option("--severity", type=click.Choice(SEVERITIES), help="Only environments at least this bad.")
-@click.option("--sort", type=click.Choice(SORTS), default="severity", show_default=True, help="Environments by this.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
-@click.option("--watch", is_flag=True, help="Show it again and again, until Ctrl-C.")
 @click.option(
-    "--interval", type=click.FloatRange(1), default=5.0, show_default=True, help="Seconds between, with --watch."
+    "--limit", type=click.IntRange(0, MAX_ITEMS), default=50, show_default=True, help="Maximum number of items."
+)
+@click.option("--severity", type=click.Choice(SEVERITIES), help="Only environments at least this bad.")
+@click.option(
+    "--sort", type=click.Choice(SORTS), default="severity", show_default=True, help="Sort environments by this."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@click.option("--watch", is_flag=True, help="Refresh the output until Ctrl-C.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(1),
+    default=5.0,
+    show_default=True,
+    help="Seconds between refreshes, with --watch.",
 )
 @click.option("--exit-code", is_flag=True, help="Exit 3 for warning or unknown, 4 for critical.")
 @takes("config_file", *LOG)

@@ -85,7 +85,7 @@ def _unreadable(thresholds: Thresholds) -> Iterator[Alert]:
 
 def _left(thresholds: Thresholds) -> Iterator[Alert]:
     gap = duration(thresholds.scrape_gap)
-    # Together these moments see an environment for a day after it left, and cost four look-ups instead of a day's data.
+    # Together these moments see an environment for a day after it left, and cost four samples instead of a day's data.
     before = " or ".join(f"{KNOWN} offset {moment}" for moment in ("10m", "1h", "6h", "1d"))
     yield Alert(
         name="QoderWorkEnvironmentGone",
