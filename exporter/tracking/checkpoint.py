@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from exporter.tracking.record import EnvironmentRecord, restore_lifecycle
+from exporter.tracking.record import EnvironmentRecord, encoded, frozen, restore_lifecycle
 
 FORMAT = "qoder-work-exporter checkpoint"
 VERSION = 1
@@ -106,7 +106,11 @@ class Checkpoint:
                 self._records[key] = record
 
     def encode(self, current: Iterable[EnvironmentRecord]) -> bytes | None:
-        """The file's next content, or None if it is the same as before.
+        """The file's next content, or None if it is the same as before; the arguments are those of :meth:`gather`."""
+        return self.pack(self.gather(current))
+
+    def gather(self, current: Iterable[EnvironmentRecord]) -> list[EnvironmentRecord]:
+        """Return all records of the file's next content; they stay as they are, whatever is read meanwhile.
 
         Args:
             current: The environments watched now; what is known of others stays.
@@ -120,7 +124,11 @@ class Checkpoint:
         oldest = self._now() - KEPT_FOR
         others = {key: record for key, record in self._records.items() if record.saved_at >= oldest}
         self._records = others | watched
-        body = msgspec.json.encode(list(self._records.values()))
+        return [frozen(record) if key in watched else record for key, record in self._records.items()]
+
+    def pack(self, records: Iterable[EnvironmentRecord]) -> bytes | None:
+        """Return these records as content of the file, or None if it is the same as before. May run in a thread."""
+        body = b"[" + b",".join(map(encoded, records)) + b"]"
         header = msgspec.json.encode(_Header(FORMAT, VERSION, zlib.crc32(body)))
         return header + b"\n" + body if header != self._written else None
 

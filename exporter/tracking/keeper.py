@@ -67,7 +67,8 @@ class Keeper:
     async def save(self) -> None:
         """Write what has changed. A disk that is full is no reason to stop: what is in memory is still true."""
         try:
-            content = self.checkpoint.encode(self._current())
+            records = self.checkpoint.gather(self._current())
+            content = await asyncio.to_thread(self.checkpoint.pack, records)
             if content is not None:
                 await asyncio.to_thread(self.checkpoint.write, content)
         except OSError as error:

@@ -56,6 +56,10 @@ class LiveItems(MutableMapping[str, LiveItem]):
     def __len__(self) -> int:
         return len(self._items)
 
+    def listed(self) -> list[LiveItem]:
+        """Return all items in order."""
+        return list(map(self._items.__getitem__, self._order))
+
     def slices(self, size: int) -> Iterator[list[LiveItem]]:
         """Give all items in order, so many at a time; nothing may change them meanwhile."""
         for start in range(0, len(self._order), size):

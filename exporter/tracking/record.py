@@ -3,6 +3,9 @@
 Making a record and restoring it stand here side by side, so that a new field of the ledger is added in one place.
 """
 
+from collections.abc import Sequence
+from operator import methodcaller
+
 import msgspec
 
 from exporter.histogram import Histogram
@@ -16,6 +19,13 @@ from exporter.tracking.without_id import WithoutID
 
 HISTOGRAMS = ("wait", "startup", "run", "drain")
 """The histograms of a lifecycle."""
+
+
+_copy = methodcaller("__copy__")
+"""Copies a struct, five times as fast as `copy.copy`."""
+
+AT_ONCE = 1000
+"""Live items, or segments, that are encoded in one go: less than a millisecond, during which no other thread works."""
 
 
 class LifecycleRecord(msgspec.Struct, frozen=True):
@@ -79,7 +89,8 @@ def record(
 ) -> EnvironmentRecord:
     """Record an environment; the arguments that are not the ledger's are named as in the record.
 
-    The record shares segments and live items with the ledger: encode or copy it before the ledger changes.
+    The record shares segments and live items with the ledger: encode it, or make it :func:`frozen`, before the ledger
+    changes.
     """
     return EnvironmentRecord(
         base_url=base_url,
@@ -92,7 +103,7 @@ def record(
         traversed_at=traversed_at,
         lifecycle=record_lifecycle(ledger.lifecycle),
         segments=list(ledger.history.segments),
-        live=list(ledger.live.values()),
+        live=ledger.live.listed(),
         recent=ledger.recent,
         origin=ledger.origin,
         foothold=ledger.foothold,
@@ -159,6 +170,29 @@ def restore_lifecycle(record: LifecycleRecord) -> Lifecycle:
     for name, (counts, total) in record.histograms.items():
         setattr(lifecycle, name, Histogram(counts=counts, sum=total))
     return lifecycle
+
+
+def frozen(record: EnvironmentRecord) -> EnvironmentRecord:
+    """Return a record that stays as it is when the ledger changes; what never changes is shared."""
+    return msgspec.structs.replace(
+        record,
+        label_values={key: list(values) for key, values in record.label_values.items()},
+        segments=list(map(_copy, record.segments)),
+        live=list(map(_copy, record.live)),
+        recent=list(record.recent),
+        without_id=dict(record.without_id),
+    )
+
+
+def encoded(record: EnvironmentRecord) -> bytes:
+    """Return a record as JSON, encoded piece by piece: in a thread, it lets others work in between."""
+    segments, live = msgspec.Raw(_in_pieces(record.segments)), msgspec.Raw(_in_pieces(record.live))
+    return msgspec.json.encode(msgspec.structs.replace(record, segments=segments, live=live))
+
+
+def _in_pieces(values: Sequence[object]) -> bytes:
+    pieces = (msgspec.json.encode(values[start : start + AT_ONCE]) for start in range(0, len(values), AT_ONCE))
+    return b"[" + b",".join(piece[1:-1] for piece in pieces) + b"]"
 
 
 def copied(record: EnvironmentRecord) -> EnvironmentRecord:

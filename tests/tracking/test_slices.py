@@ -1,17 +1,35 @@
 """Nothing that grows with the backlog is done in one go: others work in between, and the result is the same."""
 
 import asyncio
+import threading
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from exporter.histogram import Histogram
+from exporter.tracking import checkpoint, snapshot
 from exporter.tracking import ledger as ledgers
-from exporter.tracking import snapshot
+from exporter.tracking import record as records
+from exporter.tracking.keeper import Keeper
+from exporter.tracking.ledger import Ledger
+from exporter.tracking.observation import Labeller
+from exporter.tracking.record import EnvironmentRecord
 from exporter.tracking.snapshot import queue_in_slices, queue_of
+from tests.support.settings import tracking_settings
 from tests.tracking.books import item, ledger, reading
 from tests.tracking.harness import Watched
 from tests.tracking.reference import expected
 from tests.tracking.test_model import shown
+
+
+def recorded(books: Ledger) -> EnvironmentRecord:
+    """What a later run must know."""
+    settings = tracking_settings()
+    labeller = Labeller(settings.metadata_keys, settings.max_label_values)
+    return records.record(
+        *(books, labeller, settings), base_url="api", environment_id="env", saved_at=0.0, traversed_at=None
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +79,60 @@ def test_what_is_applied_of_a_refresh_that_ends_early_counts_once() -> None:
     known.refresh([seen], (), ())
     assert (known.lifecycle.stopped, known.lifecycle.created) == (120, 20)
     assert known.history.stopped.total() == known.history.size == 120
+
+
+@pytest.mark.parametrize(("size", "live"), [(0, set()), (300, set(range(0, 300, 3))), (100, set(range(100)))])
+def test_a_record_is_encoded_in_pieces_with_the_same_result(
+    size: int, live: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "AT_ONCE", 7)
+    known = recorded(ledger(size, live))
+    sizes: list[int] = []
+    encode = msgspec.json.encode
+
+    def counting(value: object) -> bytes:
+        sizes.extend([len(value)] if isinstance(value, list) else [])
+        return encode(value)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(msgspec.json, "encode", counting)
+        pieces = records.encoded(known)
+    assert pieces == encode(known)
+    assert max(sizes, default=0) <= 7
+    assert sum(sizes) == len(known.live) + len(known.segments)
+
+
+def test_a_frozen_record_does_not_follow_the_ledger() -> None:
+    books = ledger(150, set(range(0, 150, 2)))
+    books.without_id.places["work_1"] = 1
+    known = records.frozen(recorded(books))
+    before = msgspec.json.encode(known)
+    books.without_id.places["work_1"] = 2
+    books.refresh([reading(None, None, [item(number, "stopped") for number in range(300)])], (), ())
+    assert msgspec.json.encode(known) == before != msgspec.json.encode(recorded(books))
+
+
+async def test_a_checkpoint_is_encoded_beside_the_loop_as_it_was_when_that_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = ledger(150, set(range(0, 150, 2)))
+    changed = threading.Event()
+
+    def encoded(record: EnvironmentRecord) -> bytes:
+        assert changed.wait(60), "the loop is held up"
+        return records.encoded(record)
+
+    async def change() -> None:
+        books.refresh([reading(None, None, [item(number, "stopped") for number in range(300)])], (), ())
+        changed.set()
+
+    monkeypatch.setattr(checkpoint, "encoded", encoded)
+    keeper = Keeper(tmp_path / "progress", lambda: [recorded(books)])
+    before = records.encoded(recorded(books))
+    await asyncio.gather(keeper.save(), change())
+    assert (tmp_path / "progress").read_bytes().partition(b"\n")[2] == b"[" + before + b"]"
+    assert records.encoded(recorded(books)) != before
+    await keeper.close(save=False)
 
 
 def test_many_observations_at_once_are_the_same_as_one_by_one() -> None:
