@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from exporter.api.types import unix
 
@@ -12,6 +13,7 @@ APPLIED_FROM = 2.0
 """Seconds of skew below which a difference may be the header's coarseness, and is not applied."""
 
 
+@lru_cache(maxsize=8)
 def http_date(header: str) -> float | None:
     """Unix time of a date as HTTP headers write it, or None if it is none; a date without a zone is UTC."""
     try:

@@ -1,14 +1,18 @@
 """httpx's client without the steps that a plain GET of this API does not need."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import httpx
+
+ADDRESSES_KEPT = 1024
+"""Addresses of which the parsed form is kept, about 1 KB each: a refresh asks for much the same as the one before."""
 
 
 class HTTPClient(httpx.AsyncClient):
     """Sends GET requests straight to the transport.
 
-    httpx's own `get` parses each address three times and walks through authentication flows, redirects, hooks and a
+    httpx's own `get` parses each address twice and walks through authentication flows, redirects, hooks and a
     cookie jar that the standard library feeds: a quarter of a request's CPU time. Cookies are kept all the same.
 
     Args:
@@ -32,8 +36,7 @@ class HTTPClient(httpx.AsyncClient):
             raise RuntimeError("the client has been closed")
         request = httpx.Request(
             "GET",
-            url,
-            params=query or None,
+            _address(url, tuple(query.items())),
             headers=[*self._every, *headers.items()],
             cookies=self.cookies or None,
             extensions=self._extensions,
@@ -47,3 +50,8 @@ class HTTPClient(httpx.AsyncClient):
         if "set-cookie" in response.headers:
             self.cookies.extract_cookies(response)
         return response
+
+
+@lru_cache(maxsize=ADDRESSES_KEPT)
+def _address(url: str, query: tuple[tuple[str, str], ...]) -> httpx.URL:
+    return httpx.URL(url, params=query) if query else httpx.URL(url)
