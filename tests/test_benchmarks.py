@@ -10,8 +10,10 @@ import pytest
 from benchmarks.layout import PAGE, Layout, fewest_windows
 from benchmarks.limits import verdicts
 from benchmarks.pictures import PICTURES, curve, rows_of, seconds
+from benchmarks.program import Version
 from benchmarks.report import insert
 from benchmarks.results import Results
+from benchmarks.versions import measure
 
 ROOT = Path(__file__).parents[1]
 
@@ -163,3 +165,11 @@ def test_the_pictures_show_the_documents_tables() -> None:
 @pytest.mark.parametrize(("cell", "value"), [("17 ms", 0.017), ("≈ 431 s", 431), ("4.0 s", 4), ("≈ 14 min", 840)])
 def test_a_time_in_a_table_is_read_in_seconds(cell: str, value: float) -> None:
     assert seconds(cell) == pytest.approx(value)
+
+
+def test_two_versions_take_turns_on_one_api() -> None:
+    versions = (Version(sys.executable, ROOT), Version(sys.executable))
+    (requests, costs), others = measure([Layout("small", 300, 5, 1)], versions, scrapes=3)
+    assert requests == others[0] == 3  # the list's end, one item far back, and the statistics
+    assert len(costs) == 3
+    assert min(costs) > 0

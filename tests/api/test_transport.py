@@ -132,6 +132,30 @@ async def test_a_connection_is_kept_for_the_next_request() -> None:
         assert server.connections == 1
 
 
+async def test_a_request_says_each_thing_once() -> None:
+    async with Raw(answer()).listening() as server, client(server.base_url) as api:
+        await depth(api)
+        line, *headers = server.heads[0].splitlines()[:-1]
+        names = sorted(header.split(":")[0].lower() for header in headers)
+        assert line == f"GET /api/v1/cloud/environments/{ENVIRONMENT}/work/stats HTTP/1.1"
+        assert names == ["accept", "accept-encoding", "authorization", "connection", "host", "user-agent"]
+
+
+async def test_a_cookie_goes_back_with_the_next_request() -> None:
+    talk = answer(BODY, "Set-Cookie: affinity=node-7; Path=/")
+    async with Raw(talk).listening() as server, client(server.base_url) as api:
+        await depth(api)
+        await depth(api)
+        assert "cookie:" not in server.heads[0].lower()
+        assert "cookie: affinity=node-7\r\n" in server.heads[1].lower()
+
+
+async def test_a_redirect_that_leads_nowhere_is_a_status_like_any_other() -> None:
+    talk = answer(b"", "Location: http://[", status="302 Found")
+    async with Raw(talk).listening() as server, client(server.base_url) as api:
+        assert "HTTP 302 (redirects are not followed" in str(await failure(api))
+
+
 SURPLUS: dict[str, bytes] = {
     "a byte": b"x",
     "a line": b"\r\n",
