@@ -35,40 +35,40 @@ class Thresholds:
     """The numbers in the rules. Names that end in ``_for`` say how long a condition must hold before it alerts."""
 
     scrape_gap: float = _of(
-        180, "seconds", "A value is carried over missing scrapes this long: two lost scrapes at one a minute."
+        180, "seconds", "A value is carried over missing scrapes this long: two lost scrapes at one per minute."
     )
     settle: float = _of(
         180,
         "seconds",
-        "After an outage, ages are judged again once they have been read for so long: workers have renewed leases.",
+        "After an outage, ages are judged again after this time: workers have renewed their leases.",
     )
 
     no_workers_wait: float = _of(
-        480, "seconds", "A worker scaled up from zero has come by then, a new node and its images included."
+        480, "seconds", "A worker scaled up from zero has started by then, including a new node and its images."
     )
     no_workers_for: float = _of(120, "seconds", "More than one refresh has seen it.")
     idle_window: float = _of(
-        600, "seconds", "Nobody acknowledged anything in this time. Workers without a Worker-ID show up here alone."
+        600, "seconds", "Nothing was acknowledged in this time. The only sign of idle workers without a Worker-ID."
     )
     beating_within: float = _of(
         120, "seconds", "An item whose heartbeat is younger belongs to a live worker. Must be a bucket bound."
     )
     growing_window: float = _of(
-        900, "seconds", "The queue is compared with what it was this long ago: one that shrank is being worked off."
+        900, "seconds", "The queue is compared with its length this long ago: one that shrank is draining."
     )
     growing_items: float = _of(3, "items", "Growth by fewer items may be one user; QoderWorkQueueStalled sees those.")
     growing_for: float = _of(120, "seconds", "More than one refresh has seen it.")
     queue_stalled_age: float = _of(
-        900, "seconds", "Three times the objective's wait: somebody has been looking at a silent session for minutes."
+        900, "seconds", "Three times the objective's wait: somebody has waited for a session for minutes."
     )
     queue_stalled_for: float = _of(
-        120, "seconds", "The age itself is the proof; this only asks for more than one refresh."
+        120, "seconds", "The age itself is the proof; this only requires more than one refresh."
     )
-    backlog_age: float = _of(300, "seconds", "The objective's wait: below it a backlog hurts nobody.")
+    backlog_age: float = _of(300, "seconds", "The objective's wait: below it a backlog has no impact.")
     backlog_horizon: float = _of(
-        7200, "seconds", "A backlog that at its present pace outlives two hours needs more workers, not patience."
+        7200, "seconds", "A backlog that will not drain within two hours at the current rate needs more workers."
     )
-    backlog_for: float = _of(2700, "seconds", "A burst is submitted by then, and the workers are seen to digest it.")
+    backlog_for: float = _of(2700, "seconds", "A burst is submitted by then, and the queue visibly drains.")
 
     objective_wait: float = _of(
         300, "seconds", "An item acknowledged later than this is late. Must be a bucket bound of the wait histogram."
@@ -86,9 +86,9 @@ class Thresholds:
     burn_fast_for: float = _of(
         2700,
         "seconds",
-        "A burst is submitted by then, and its queue shrinks; one that still does not needs more workers.",
+        "A burst is submitted by then, and its queue shrinks; one that does not needs more workers.",
     )
-    burn_slow_for: float = _of(900, "seconds", "A ticket can wait for a quarter of an hour of certainty.")
+    burn_slow_for: float = _of(900, "seconds", "A ticket can wait a quarter of an hour for certainty.")
 
     heartbeat_late: float = _of(
         120,
@@ -101,7 +101,7 @@ class Thresholds:
     )
     heartbeat_lost_for: float = _of(60, "seconds", "Time for the API to give the item to another worker.")
     startup_stuck: float = _of(
-        600, "seconds", "Start-up takes seconds. Items acknowledged and never heartbeat are known to stay for ever."
+        600, "seconds", "Start-up takes seconds. Items acknowledged without any heartbeat stay until they are stopped."
     )
     startup_stuck_for: float = _of(60, "seconds", "More than one refresh has seen it.")
     drain_overdue: float = _of(
@@ -111,14 +111,14 @@ class Thresholds:
     vanished_items: float = _of(
         3, "items", "In an hour. The API documents no way for a live item to disappear; one may be a deleted session."
     )
-    requeued_items: float = _of(5, "items", "In an hour, at least; fewer are the ordinary death of one worker.")
+    requeued_items: float = _of(5, "items", "In an hour, at least; fewer are normal when one worker dies.")
     requeued_share: float = _of(
         0.1, "share", "Of what was created in the hour: one item in ten is started more than once."
     )
 
     unreadable_for: float = _of(900, "seconds", "An item that was being written when it was read is complete by then.")
     disputed_for: float = _of(900, "seconds", "The list has been read again by then, and they still disagree.")
-    corrections: float = _of(2, "times", "In a day. Once is an accident; again is a cause that goes on.")
+    corrections: float = _of(2, "times", "In a day. Once can happen; more has a lasting cause.")
 
     environment_down_share: float = _of(
         0.5, "share", "Less than this share of refreshes succeeded in 5 min; one failed scrape is no outage."
@@ -136,26 +136,26 @@ class Thresholds:
     token_refused_for: float = _of(120, "seconds", "A rotated token file has been read again by then.")
     redundancy_lost_for: float = _of(600, "seconds", "An exporter of a pair that was restarted has caught up.")
     history_incomplete_for: float = _of(
-        3600, "seconds", "At ten pages a second 3,600,000 items of history have been read in this time."
+        3600, "seconds", "At ten pages per second 3,600,000 items of history have been read in this time."
     )
     snapshot_stale_age: float = _of(
         300, "seconds", "Five times the default max_staleness, after which data are withheld."
     )
-    snapshot_stale_for: float = _of(120, "seconds", "More than one refresh has had its chance.")
+    snapshot_stale_for: float = _of(120, "seconds", "More than one refresh could have finished.")
 
     api_slow_seconds: float = _of(
         2.5, "seconds", "One request in ten takes longer: four round trips do not fit into a scrape any more."
     )
-    api_slow_for: float = _of(900, "seconds", "A slow quarter of an hour is no blip.")
+    api_slow_for: float = _of(900, "seconds", "A slow quarter of an hour is not transient.")
     throttled_share: float = _of(0.05, "share", "Of an account's requests: retries no longer hide it.")
     throttled_for: float = _of(900, "seconds", "Bursts of other clients are over by then.")
     client_restarts: float = _of(2, "times", "In an hour; one may be a network that was changed.")
     clock_skew: float = _of(10, "seconds", "Far above what a synchronised clock shows; ages are corrected from 2 s on.")
     clock_skew_for: float = _of(900, "seconds", "Time for NTP to step in after a resume.")
     discovery_failing_for: float = _of(900, "seconds", "Three discoveries at the default interval of 5 min.")
-    reload_failed_for: float = _of(600, "seconds", "Whoever is editing the file has a moment to fix it.")
+    reload_failed_for: float = _of(600, "seconds", "Time to fix the file while editing it.")
     histograms_missing_for: float = _of(900, "seconds", "A scraper that is being replaced has settled.")
-    checkpoint_failing_for: float = _of(900, "seconds", "A full disk that is being cleaned up is forgiven.")
+    checkpoint_failing_for: float = _of(900, "seconds", "A full disk has been cleaned up by then.")
     exporter_absent_for: float = _of(60, "seconds", "On top of 5 min in which no exporter was seen.")
     exporter_down_for: float = _of(180, "seconds", "On top of 5 min without a scrape: a redeployment is over.")
 

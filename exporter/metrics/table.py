@@ -70,7 +70,7 @@ QUEUE_AGE = _work(
 MAX_HEARTBEAT_LAG = _work(
     "max_heartbeat_lag_seconds",
     "gauge",
-    "Longest time since the latest heartbeat among active and stopping items; an item without a heartbeat counts "
+    "Longest time since the last heartbeat among active and stopping items; an item without a heartbeat counts "
     "from its start. 0 if there are none.",
 )
 OLDEST_HEARTBEAT_TIMESTAMP = _work(
@@ -81,7 +81,7 @@ OLDEST_HEARTBEAT_TIMESTAMP = _work(
 HEARTBEAT_LAG = _work(
     "heartbeat_lag_seconds",
     "gaugehistogram",
-    "Time since the latest heartbeat of every item active or stopping now. A snapshot: never apply rate() to it.",
+    "Time since the last heartbeat of every item active or stopping now. A snapshot: never apply rate() to it.",
 )
 UNREADABLE_ITEMS = _work(
     "unreadable_items",

@@ -32,7 +32,7 @@ class Queue:
         oldest_age: How long the item longest in each live state has been in it.
         oldest_queued_at: Unix time at which the oldest queued item was created.
         queue_age: Ages of the queued items.
-        max_heartbeat_lag: The longest time since the latest heartbeat.
+        max_heartbeat_lag: The longest time since the last heartbeat.
         oldest_heartbeat_at: Unix time it is counted from.
         heartbeat_lag: That lag of every item that should send heartbeats.
         moving: Live items that were created or acknowledged in the last seconds: by so much, what was read at another

@@ -42,11 +42,11 @@ class Item(Struct, frozen=True, kw_only=True):
         next_step: What usually to do next; empty if all is well.
         state_since: When it entered its state.
         state_seconds: How long it had been in it.
-        heartbeat_lag_seconds: The time since its latest heartbeat; null if none is due.
+        heartbeat_lag_seconds: The time since its last heartbeat; null if none is due.
         created_at: When it was created.
         acknowledged_at: When a worker acknowledged it.
         started_at: When its first heartbeat came.
-        latest_heartbeat_at: When its latest heartbeat came.
+        latest_heartbeat_at: When its last heartbeat came.
         stop_requested_at: When it was asked to stop.
         read_at: When all this was read; durations are counted up to then.
         metadata: The values of the metadata keys configured as labels (``metrics.metadata_labels``).
@@ -120,7 +120,7 @@ class Environment(Struct, frozen=True, kw_only=True):
         oldest_queued_seconds: How long the oldest queued item has waited; 0 if none.
         longest_starting_seconds: How long the item that has been starting the longest has been; 0 if none.
         longest_stopping_seconds: How long the item that has been stopping the longest has been; 0 if none.
-        max_heartbeat_lag_seconds: The longest time since the latest heartbeat; 0 if none is due.
+        max_heartbeat_lag_seconds: The longest time since the last heartbeat; 0 if none is due.
         queue_depth: Queued items that a worker could claim, by the API's statistics.
         queue_pending: Queued items delivered and not acknowledged, by the API's statistics.
         workers_polling: Workers that polled lately, by the API's statistics.

@@ -109,7 +109,7 @@ class Watched:
         except SecurityError as error:
             if time.monotonic() - self._complained >= REPEAT_SECONDS:
                 self._complained = time.monotonic()
-                log.error("web configuration not loaded; the one before stays", problems=list(error.problems))  # noqa: TRY400
+                log.error("web configuration not loaded; keeping the previous one", problems=list(error.problems))  # noqa: TRY400
             return
         self._current, self._seen, self._complained = fresh, _signature(fresh.files), float("-inf")
         log.info("web configuration loaded")

@@ -181,7 +181,7 @@ def seconds_in_state(item: Observation) -> float | None:
 
 
 def heartbeat_lag(item: Observation) -> float | None:
-    """The time since an item's latest heartbeat when it was read, or None where none is due."""
+    """The time since an item's last heartbeat when it was read, or None where none is due."""
     since = item.beating_since
     return None if since is None else max(0.0, item.read_at - since)
 

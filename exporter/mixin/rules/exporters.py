@@ -61,7 +61,7 @@ def alerts(thresholds: Thresholds) -> Iterator[Alert]:
         description=(
             f"Exporter {EXPORTER_NAME}: saving the checkpoint failed {COUNT} times in 15 min, and has for more than "
             f"{spoken(thresholds.checkpoint_failing_for)}. Nothing is wrong until it restarts: then it reads the "
-            "history again and its counters begin anew. Look first at the disk and the permissions of the file."
+            "history again and its counters start at 0. Look first at the disk and the permissions of the file."
         ),
         board="exporter",
     )
