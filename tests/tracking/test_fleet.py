@@ -54,6 +54,29 @@ def account(begin: Begin) -> Account:
     return made
 
 
+def test_a_refresh_that_outlasts_its_data_is_logged_once_with_what_helps(begin: Begin) -> None:
+    account = begin(tracking=tracking_settings(max_staleness=2.0))
+    account.environment("a", "active")
+    account.start()
+    account.collect()
+    account.simulation.faults.add(Latency(seconds=3, endpoint="list"))
+    with capture_logs() as logs:
+        for _ in range(3):
+            account.wait(6)
+            account.collect()
+    (line,) = (entry for entry in logs if entry["event"].startswith("a refresh takes longer than its data"))
+    assert line["event"].endswith(": raise scrape.max_staleness or requests_per_second")
+    assert (line["max_staleness"], line["live"], line["seconds"] >= 3) == (2.0, 1, True)
+
+
+def test_readiness_does_not_follow_the_api(account: Account) -> None:
+    account.simulation.faults.add(Status(status=503))
+    account.wait(120)
+    view = account.collect()
+    assert [each.up for each in view.environments] == [False, False]
+    assert account.fleet.ready
+
+
 def leave(account: Account, environment_id: str) -> None:
     """Archive an environment in which nothing is live any more."""
     for item in account.simulation.truth(environment_id).live:
