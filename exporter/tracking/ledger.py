@@ -122,7 +122,7 @@ class Ledger:
 
     def targets(self) -> list[LiveItem]:
         """The live items in the order of the list."""
-        return list(self.live.values())
+        return self.live.listed()
 
     def positions(self) -> list[int]:
         """Return how many items stand before each live one at most; no two are farther apart than this says."""

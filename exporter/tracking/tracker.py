@@ -176,7 +176,7 @@ class Tracker:
 
     def items(self) -> tuple[Observation, ...]:
         """The live items as last read, in the order of the list; made on demand, and each has its own ``read_at``."""
-        return tuple(live.seen for live in self.ledger.live.values())
+        return tuple(live.seen for live in self.ledger.live.listed())
 
     async def complete(self) -> None:
         """Read everything there is to read, however long it takes."""
