@@ -30,10 +30,10 @@ class Environment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class Discovery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How an account's self-hosted environments are found.
+    """How an account's self-hosted environments are discovered.
 
     Attributes:
-        refresh_interval: Time between two looks at the list of environments.
+        refresh_interval: Time between two discoveries.
         include: Regular expressions; an environment is watched if one of them matches the whole of its name or ID.
         exclude: Regular expressions; an environment that one of them matches is not watched, included or not.
     """
@@ -54,10 +54,10 @@ class Account(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         allow_plain_http: Send the token unencrypted to another machine.
         environments: The environments to watch, or None to discover them.
         discovery: How to discover them.
-        requests_per_second: Bound on all reads of the account together.
+        requests_per_second: Rate limit of all reads of the account together.
         page_interval: Time between the sequential pages of one traversal.
         max_concurrency: Requests under way at the same time.
-        request_timeout: Bound on one request.
+        request_timeout: Timeout of one request.
     """
 
     name: str = "default"
@@ -77,8 +77,8 @@ class Scrape(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How a scrape is answered.
 
     Attributes:
-        timeout: How long a scrape may take whose request does not say.
-        timeout_offset: How much earlier than it asks for a scraper is answered.
+        timeout: Timeout of a scrape whose request has no timeout header.
+        timeout_offset: Respond this much before the scraper's timeout.
         min_interval: A snapshot younger than this is served again without asking the API.
         max_staleness: A snapshot older than this is withheld.
         queue_stats: Whether to read the queue's own statistics too.
@@ -106,7 +106,7 @@ class History(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 Buckets = tuple[Duration, ...] | bool
-"""Which buckets of a histogram are exposed: all (True), these upper bounds alone, or not even the histogram (False)."""
+"""Which buckets of a histogram are exposed: all (True), these upper bounds alone, or none of the histogram (False)."""
 
 
 class Histograms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -126,7 +126,7 @@ class Histograms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Metrics(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the metrics show beyond the defaults.
+    """Labels and histograms of the metrics.
 
     Attributes:
         metadata_labels: Keys of the work items' metadata that become labels of ``qoder_work_items``.
@@ -171,7 +171,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         accounts: At least one account. Without any in the file: one that takes its token from ``QODER_PAT``.
         scrape: How a scrape is answered.
         history: How the list of all work is read.
-        metrics: What the metrics show beyond the defaults.
+        metrics: Labels and histograms of the metrics.
         probe: What ``/probe`` may read.
         links: Where the status page and ``inspect`` lead.
     """

@@ -34,9 +34,15 @@ def document() -> dict[str, Any]:
                     "operationId": "environments",
                     "summary": "Every environment that is watched",
                     "parameters": [
-                        _query("sort", "The order; a - before it reverses it.", {"enum": sorts, "default": "severity"}),
-                        _query("q", "Only names, IDs and accounts with this in them.", {"maxLength": MAX_SEARCH}),
-                        _query("severity", "Only those at least this bad.", {"enum": list(get_args(Severity))}),
+                        _query("sort", "Sort order; a leading - reverses it.", {"enum": sorts, "default": "severity"}),
+                        _query(
+                            "q", "Only environments whose name, ID or account contains this.", {"maxLength": MAX_SEARCH}
+                        ),
+                        _query(
+                            "severity",
+                            "Only environments with this severity or worse.",
+                            {"enum": list(get_args(Severity))},
+                        ),
                     ],
                     "responses": {"200": _json("The environments.", fleet), "400": _json("A bad parameter.", problem)},
                 }
@@ -55,7 +61,7 @@ def document() -> dict[str, Any]:
                         },
                         _query(
                             "limit",
-                            "How many items at most.",
+                            "Maximum number of items.",
                             {"type": "integer", "minimum": 0, "maximum": MAX_ITEMS, "default": 100},
                         ),
                         _query("state", "Only items in this state.", {}),

@@ -36,7 +36,7 @@ class Question:
         work_id: The item, or None for all live ones.
         state: Only items in this state.
         limit: How many items at most.
-        severity: Only environments at least this bad.
+        severity: Only environments with this severity or worse.
         sort: The order of the environments.
         as_json: Whether the answer is JSON.
     """
@@ -63,7 +63,7 @@ class Question:
 @click.option(
     "--limit", type=click.IntRange(0, MAX_ITEMS), default=50, show_default=True, help="Maximum number of items."
 )
-@click.option("--severity", type=click.Choice(SEVERITIES), help="Only environments at least this bad.")
+@click.option("--severity", type=click.Choice(SEVERITIES), help="Only environments with this severity or worse.")
 @click.option(
     "--sort", type=click.Choice(SORTS), default="severity", show_default=True, help="Sort environments by this."
 )
