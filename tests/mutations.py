@@ -458,6 +458,36 @@ MUTATIONS = (
         ("test_absurd_times",),
     ),
     Mutation(
+        "discovery: what was watched and cannot be read now is missing",
+        "for id_ in self.skipped if id_ in known",
+        "for id_ in () if id_ in known",
+        ("test_discovery",),
+    ),
+    Mutation(
+        "without_id: a page that is read again forgets nothing",
+        "if start <= place < last]",
+        "if start <= place < last and False]",
+        ("test_unreadable",),
+    ),
+    Mutation(
+        "without_id: the first item of a page stands at the list's start",
+        "place = start if before is None else before",
+        'place = "" if before is None else before',
+        ("test_unreadable",),
+    ),
+    Mutation(
+        "record: a frozen record follows the ledger's live items",
+        "live=list(map(_copy, record.live))",
+        "live=record.live",
+        ("test_slices",),
+    ),
+    Mutation(
+        "record: a frozen record follows the ledger's segments",
+        "segments=list(map(_copy, record.segments))",
+        "segments=record.segments",
+        ("test_slices",),
+    ),
+    Mutation(
         "history: unreadable items are forgotten when they stop",
         "        self.unreadable += unreadable\n        counts = dict(self.stopped)",
         "        counts = dict(self.stopped)",
