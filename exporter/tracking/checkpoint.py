@@ -132,6 +132,16 @@ class Checkpoint:
         header = msgspec.json.encode(_Header(FORMAT, VERSION, zlib.crc32(body)))
         return header + b"\n" + body if header != self._written else None
 
+    def save(self, records: Iterable[EnvironmentRecord]) -> None:
+        """Write these records unless they are in the file already. May run in a thread.
+
+        Raises:
+            OSError: The file cannot be written, or another process uses it.
+        """
+        content = self.pack(records)
+        if content is not None:
+            self.write(content)
+
     def write(self, content: bytes) -> None:
         """Replace the file as a whole, and see to it that it is on the disk.
 

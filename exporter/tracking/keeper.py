@@ -68,9 +68,7 @@ class Keeper:
         """Write what has changed. A disk that is full is no reason to stop: what is in memory is still true."""
         try:
             records = self.checkpoint.gather(self._current())
-            content = await asyncio.to_thread(self.checkpoint.pack, records)
-            if content is not None:
-                await asyncio.to_thread(self.checkpoint.write, content)
+            await asyncio.to_thread(self.checkpoint.save, records)
         except OSError as error:
             self._note_failure(error.strerror or str(error))
         else:
