@@ -339,6 +339,9 @@ class QueueMachine(RuleBasedStateMachine):
         self.begins()
         if not complete:
             return
+        ledger = self.watched.tracker.ledger
+        if ledger.traversed != ledger.origin:
+            self.watched.traverse()  # an earlier reading goes on where it stopped, and does not see what is before that
         self.watched.traverse()
         self.drift.clear()
         self.settled(self.watched.queue())
