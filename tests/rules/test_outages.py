@@ -180,12 +180,12 @@ def test_one_side_of_a_pair_is_blind(make: Callable[..., Queue], tmp_path: Path)
 def test_an_incident_that_ends_during_an_outage_ends_after_it(tmp_path: Path) -> None:
     end = BEGINS + 90
     ill, well = dead().play(end), healthy().play(end)
-    mended = {
+    recovered = {
         name: [row[minute] if minute < BEGINS + 10 else well[name][minute] for minute in range(end + 1)]
         for name, row in ill.items()
     }
 
-    found = firings(unread(mended, BEGINS, BEGINS + 20), end, tmp_path)
+    found = firings(unread(recovered, BEGINS, BEGINS + 20), end, tmp_path)
 
     for name in INCIDENT:
         firing = found[name, "gpu"]
