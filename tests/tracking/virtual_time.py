@@ -10,6 +10,10 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+RESOLUTION = time.get_clock_info("monotonic").resolution
+"""Seconds by which the event loop lets a timer be early."""
+
+
 class VirtualTime:
     """What ``time.monotonic()`` says while it is installed.
 
@@ -32,10 +36,13 @@ class _Selector(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> list[Any]:
         ready = super().select(0)
-        if not ready and timeout is None:
+        if ready:
+            return ready
+        if timeout is None:
             raise RuntimeError("everybody waits for something that will never happen")
-        if not ready and timeout:
-            # Less than a float can tell apart must pass, too, or a timer is waited for for ever.
+        if timeout or self._clock.now + RESOLUTION == self._clock.now:
+            # Less than a float can tell apart must pass, too, or a timer is waited for for ever. After half a year
+            # that is more than the loop's resolution, and even a timer that is due does not count as due.
             self._clock.now = max(self._clock.now + timeout, nextafter(self._clock.now, inf))
         return ready
 
