@@ -182,3 +182,14 @@ def test_the_workflows_test_every_python_that_the_package_names() -> None:
 def test_nothing_in_the_workflows_may_do_more_than_it_needs() -> None:
     for path in WORKFLOWS.glob("*.yml"):
         assert yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"}, path.name
+
+
+def test_every_go_module_is_watched_for_updates() -> None:
+    command = ["git", "ls-files", "go.mod", "**/go.mod"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    modules = {f"/{Path(line).parent}" for line in done.stdout.splitlines()}
+    updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
+    gomod = [update for update in updates if update["package-ecosystem"] == "gomod"]
+    watched = [folder for update in gomod for folder in update["directories"]]
+    assert modules
+    assert sorted(watched) == sorted(modules)
