@@ -1,7 +1,8 @@
 # Everything here works on a machine with only Python (3.11 or newer), make and git.
 
 PYTHON ?= python3
-JOBS   ?= auto
+# Twice as many as there are cores: half the tests wait for a real program or socket.
+JOBS   ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 VENV   := .venv
 BIN    := $(VENV)/bin
 
