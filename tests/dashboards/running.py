@@ -21,7 +21,11 @@ Json = dict[str, Any]
 
 @contextlib.contextmanager
 def prometheus(
-    folder: Path, configuration: str, data: Path | None = None, flags: Sequence[str] = ()
+    folder: Path,
+    configuration: str,
+    data: Path | None = None,
+    flags: Sequence[str] = (),
+    program: str = "prometheus",
 ) -> Iterator[Prometheus]:
     """Run Prometheus until the end of the block.
 
@@ -30,16 +34,17 @@ def prometheus(
         configuration: Its configuration file.
         data: Where its blocks are, if there are some already.
         flags: Further flags.
+        program: Which Prometheus.
     """
-    program = shutil.which("prometheus")
-    assert program
+    found = shutil.which(program)
+    assert found
     (folder / "prometheus.yml").write_text(configuration)
     url = f"http://127.0.0.1:{free_port()}"
     with (
         (folder / "prometheus.log").open("w") as log,
         subprocess.Popen(
             [
-                program,
+                found,
                 f"--config.file={folder / 'prometheus.yml'}",
                 f"--storage.tsdb.path={data or folder / 'data'}",
                 "--storage.tsdb.retention.time=100y",

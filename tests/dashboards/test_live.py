@@ -14,7 +14,7 @@ from exporter.mixin.palette import CRITICAL
 from exporter.mixin.rules.document import rules_file
 from exporter.mixin.site import Site
 from exporter.thresholds import Thresholds
-from tests.dashboards.conftest import FILES
+from tests.dashboards.queries import ABSENT_IN_THE_DEMO, BOARDS, EMPTY_IN_HEALTH, EVERYTHING, Asked
 from tests.dashboards.running import ALL, Demo, ask, demo, prometheus
 from tests.support.waiting import until
 from tools.drawing.frame import Frame, mapped, step_colour
@@ -26,46 +26,6 @@ Json = dict[str, Any]
 pytestmark = pytest.mark.program("prometheus")
 
 SCRAPE_INTERVAL = 1
-BOARDS: dict[str, Json] = {file.stem: json.loads(file.read_text()) for file in FILES}
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One query of one panel."""
-
-    board: str
-    panel: str
-    ref_id: str
-
-    @property
-    def target(self) -> Json:
-        (panel,) = (panel for panel in BOARDS[self.board]["panels"] if panel["title"] == self.panel)
-        (target,) = (target for target in panel["targets"] if target["refId"] == self.ref_id)
-        return dict(target)
-
-
-EVERYTHING = frozenset(
-    Asked(uid, panel["title"], target["refId"])
-    for uid, board in BOARDS.items()
-    for panel in board["panels"]
-    if panel["type"] != "row"
-    for target in panel["targets"]
-)
-
-EMPTY_IN_HEALTH = {
-    Asked(
-        "qoder-work-environment", "Failed refreshes per minute, by reason", "A"
-    ): "a reason is counted once it occurs",
-    Asked("qoder-work-exporter", "Failed refreshes per minute, by reason", "A"): "a reason is counted once it occurs",
-    Asked("qoder-work-exporter", "Retries per minute, by reason", "A"): "a reason is counted once it occurs",
-}
-"""Queries that return nothing until something breaks, and why."""
-
-ABSENT_IN_THE_DEMO = {
-    Asked("qoder-work-exporter", "Time since the checkpoint", "A"): "the demo keeps no checkpoint",
-    Asked("qoder-work-exporter", "Checkpoints that failed, over an hour", "A"): "the demo keeps no checkpoint",
-}
-"""Queries on what the demo does not have, and why; tests/dashboards/test_pair.py evaluates them on made-up data."""
 
 
 @dataclass(frozen=True, slots=True)
