@@ -20,7 +20,8 @@ HOSTS = {"exporter-0.example.org": "127.0.0.2", "exporter-1.example.org": "127.0
 
 def configuration() -> dict[str, Any]:
     """The page's, with an interval that a test can wait for."""
-    (snippet,) = re.findall(r"```yaml\n(scrape_configs:.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    section = PAGE.read_text(encoding="utf-8").partition("## Sharding\n")[2].partition("\n## ")[0]
+    (snippet,) = re.findall(r"```yaml\n(scrape_configs:.*?)```", section, re.DOTALL)
     document: dict[str, Any] = yaml.safe_load(snippet)
     (job,) = document["scrape_configs"]
     job |= {"scrape_interval": "2s", "scrape_timeout": "2s"}
