@@ -164,7 +164,7 @@ MUTATIONS = (
     ),
     Mutation(
         "reader: the tail is looked for near the end first, wherever it was to begin",
-        "[*recent, *reversed(earlier)] if after in ledger.recent else [*reversed(earlier), *recent]",
+        "[*recent, *reversed(earlier)] if after in ledger.tail.ids else [*reversed(earlier), *recent]",
         "[*recent, *reversed(earlier)]",
         ("test_reader",),
     ),
@@ -189,14 +189,14 @@ MUTATIONS = (
     ),
     Mutation(
         "ledger: an ID that appears late is taken for an old item",
-        "elif self._in_tail(item.id) and item.id not in self.recent:",
+        "elif self.tail.covers(item.id) and item.id not in self.tail.ids:",
         "elif False:",
         ("test_ledger",),
     ),
     Mutation(
-        "ledger: items at the end of the list are not known one by one",
-        "self.recent = [*earlier, after, *ids][-(OVERLAP + 1) :]",
-        "self.recent = [*earlier, after, *ids][-2:]",
+        "tail: items at the end of the list are not known one by one",
+        "self.ids = [*earlier, after, *work_ids][-(OVERLAP + 1) :]",
+        "self.ids = [*earlier, after, *work_ids][-2:]",
         ("test_ledger",),
     ),
     Mutation(
@@ -207,8 +207,8 @@ MUTATIONS = (
     ),
     Mutation(
         "ledger: a stopped item that is gone from the end is not missed",
-        "self.doubtful |= following - set(ids) - vanished",
-        "pass",
+        "self.doubtful |= self.tail.end(after, ids) - vanished",
+        "self.tail.end(after, ids)",
         ("test_ledger",),
     ),
     Mutation(
@@ -231,7 +231,7 @@ MUTATIONS = (
     ),
     Mutation(
         "reader: more new items than are applied at once are left for later",
-        "            if ledger.at_end:\n",
+        "            if ledger.tail.reached:\n",
         "            if True:\n",
         ("test_reader",),
     ),
@@ -333,7 +333,7 @@ MUTATIONS = (
     ),
     Mutation(
         "ledger: what was created before the watch is an event of it",
-        "_created_before(item, self.began - LATE)",
+        "created_before(item, self.began - LATE)",
         "False",
         ("test_contradictions",),
     ),
@@ -357,8 +357,8 @@ MUTATIONS = (
     ),
     Mutation(
         "tracker: a refresh that never ends leaves the environment up",
-        "up=self._up and self._recent(self._ended)",
-        "up=self._up",
+        "up=self._results.up and self._recent(self._results.ended)",
+        "up=self._results.up",
         ("test_deadlines",),
     ),
     Mutation(
@@ -411,13 +411,13 @@ MUTATIONS = (
     ),
     Mutation(
         "tracker: nothing is searched for",
-        "            self.resync.search(lasting.hidden, lasting.oldest)",
-        "            pass",
+        "                self.resync.search(missed.hidden, missed.oldest)",
+        "                pass",
         ("test_witness",),
     ),
     Mutation(
         "tracker: a dispute is not shown",
-        "disputed=self._witness.lasting is not None",
+        "disputed=self._statistics.disputed",
         "disputed=False",
         ("test_witness",),
     ),

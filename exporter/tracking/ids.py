@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from exporter.api.errors import BadRequest, NotFound
+from exporter.tracking.observation import Observation
 from exporter.tracking.source import Source
 from exporter.tracking.walk import in_order
 
@@ -48,6 +49,14 @@ class TimedID:
     def next(self) -> str:
         """The ID just after this; most likely no item's."""
         return f"{self.prefix}{self.number + 1:032x}"
+
+
+def created_before(item: Observation, moment: float) -> bool:
+    """Whether an item was created before a unix time, by what it says itself and by the time in its ID."""
+    if item.created is None or item.created >= moment:
+        return False
+    timed = TimedID.parse(item.id)
+    return timed is not None and timed.milliseconds / 1000 < moment
 
 
 async def foreign_cursors_work(source: Source, first: str, second: str) -> bool:

@@ -3,23 +3,18 @@
 Only its own methods change it, each by one complete reading or by none. It knows neither HTTP nor when to read what.
 """
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from exporter.tracking.history import History
-from exporter.tracking.ids import TimedID
+from exporter.tracking.ids import created_before
 from exporter.tracking.lifecycle import Counted, Lifecycle
 from exporter.tracking.live import UNKNOWN, LiveItem, LiveItems
 from exporter.tracking.observation import Labels, Observation
 from exporter.tracking.reading import Reading, Sighting, newest
+from exporter.tracking.tail import Tail
 from exporter.tracking.without_id import WithoutID
-
-OVERLAP = 10
-"""IDs at the end of the list that are known one by one. Each reading of the tail begins before them: that shows that
-the cursor was understood, and finds items whose ID became visible after a later one's."""
-
 
 STEP = 500
 """Items that are applied in one go, which takes a millisecond or two."""
@@ -36,14 +31,13 @@ class Ledger:
         history: Counts of what has stopped.
         live: Everything else, by ID.
         lifecycle: Counters since the watch began.
-        recent: The end of the list: an ID to read on from (None for the start of the list), then every ID after it.
+        tail: The end of the list, ID by ID.
         origin: The ID after which this ledger begins (``history.lookback``), or None for the start of the list.
         foothold: An ID a little before ``origin``, from which a page shows ``origin`` itself; None for the start of the
             list.
         since: The unix time that ``origin`` was found for, or None.
         complete: Whether the whole list has been read once, so that numbers may be shown and events counted.
         traversed: How far the traversal under way has come: the last ID it has counted; ``origin`` at its start.
-        at_end: Whether the newest reading of the tail reached the end of the list.
         doubtful: IDs of items that stand where the counts say otherwise; their segments need counting anew.
         began: The unix time on the API's clock at which the whole list had been read once; None before, or unknown.
         corrections: Items whose count was found wrong when a part of the list was read again.
@@ -54,13 +48,12 @@ class Ledger:
     history: History = field(default_factory=History)
     live: LiveItems = field(default_factory=LiveItems)
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
-    recent: list[str | None] = field(default_factory=lambda: [None])
+    tail: Tail = field(default_factory=Tail)
     origin: str | None = None
     foothold: str | None = None
     since: float | None = None
     complete: bool = False
     traversed: str | None = None
-    at_end: bool = False
     doubtful: set[str] = field(default_factory=set)
     began: float | None = None
     corrections: int = 0
@@ -90,7 +83,7 @@ class Ledger:
         self.traversed = self.origin
         if not self.complete:
             self.history, self.live = History(), LiveItems()
-            self.recent = [self.origin]
+            self.tail.ids = [self.origin]
             self.doubtful.clear()
 
     def stand(self) -> str | None:
@@ -136,7 +129,7 @@ class Ledger:
     @property
     def last(self) -> str | None:
         """The last ID of the list as far as it is known."""
-        return self.recent[-1]
+        return self.tail.last
 
     def cursors(self, after: str | None) -> list[str | None]:
         """What to tell the API so as to read on after an ID, best first.
@@ -147,11 +140,11 @@ class Ledger:
 
     def known(self, work_id: str) -> bool:
         """Whether this very ID is remembered, so that seeing it again shows where in the list a reading is."""
-        return work_id in self.live or work_id in self.recent or self.history.boundary(work_id) == work_id
+        return work_id in self.live or work_id in self.tail.ids or self.history.boundary(work_id) == work_id
 
     def interesting(self, item_id: str, live: bool) -> bool:
         """Whether an item in a reading must be a sighting: it is live, was live, is new, or is at the list's end."""
-        return live or item_id in self.live or self._in_tail(item_id)
+        return live or item_id in self.live or self.tail.covers(item_id)
 
     def expected(self, reading: Reading, *, anchors: int = 0) -> set[str]:
         """Return the IDs that a reading should show if nothing has vanished: live ones, and the last ones of the list.
@@ -162,7 +155,7 @@ class Ledger:
                 are all that shows whether it is the known list that was read.
         """
         ids = {work_id for work_id in self.live.between(reading.after, reading.through) if self._listed(work_id)}
-        ids.update(work_id for work_id in self.recent[1:] if work_id is not None and reading.covers(work_id))
+        ids.update(work_id for work_id in self.tail.ids[1:] if work_id is not None and reading.covers(work_id))
         ends = self.history.ends_between(reading.after, reading.through) if anchors else ()
         ids.update(ends[:: max(1, len(ends) // anchors)][:anchors] if ends else ())
         return ids
@@ -174,9 +167,6 @@ class Ledger:
         """Expect live items on no page until one shows them again: the list leaves out what the API has."""
         for work_id in self.live.keys() & set(work_ids):
             self.live[work_id].before = UNKNOWN
-
-    def _in_tail(self, work_id: str) -> bool:
-        return self.recent[0] is None or work_id > self.recent[0]
 
     # -- what was read ------------------------------------------------------------------------------------------------
 
@@ -214,7 +204,7 @@ class Ledger:
             # What came since that page was read, another one may show already: it is known from now on, too.
             self._end(end.after, sorted({*end.ids, *filter(end.covers, seen)}), vanished)
         elif readings:
-            self.at_end = False
+            self.tail.reached = False
 
     def recount(self, reading: Reading, gone: Collection[str] = ()) -> None:
         """Apply a stretch of which every item is a sighting: count what has stopped there anew.
@@ -229,7 +219,7 @@ class Ledger:
         vanished = self.live.keys() & set(gone)
         for work_id in vanished:
             self._vanish(work_id)
-        old = [sighting for sighting in reading.sightings if not self._new(sighting.item.id)]
+        old = [sighting for sighting in reading.sightings if not self.tail.precedes(sighting.item.id)]
         new = reading.sightings[len(old) :]
         # Known items first: what they count goes into the segments that are then replaced, so nothing counts twice.
         for sighting in old:
@@ -277,40 +267,32 @@ class Ledger:
         Args:
             history: Counts and segments of the stretch.
             live: Its live items; the ID before the stretch's first item is left out.
-            last: Its last IDs, one by one, at least as many as ``recent`` holds or all of them.
+            last: Its last IDs, one by one, at least as many as ``tail`` holds or all of them.
         """
         for item in live:
             if item.before is None:
                 item.before = self.last
             self.live[item.seen.id] = item
         self.history.extend(history)
-        self.recent = [*self.recent, *last][-(OVERLAP + 1) :]
+        self.tail.append(*last)
         self.traversed = self.last
 
-    def _new(self, work_id: str) -> bool:
-        return self.last is None or work_id > self.last
-
     def _end(self, after: str | None, ids: Sequence[str], vanished: set[str]) -> None:
-        """Remember the end of the list one by one. What has stopped and is missing there must be counted anew.
+        """Remember the end of the list. What has stopped and is missing there must be counted anew.
 
-        ``recent`` is A B C D, of which A only is an ID to read on from. A reading after B shows D E: C is missing. If
-        it was live it has vanished, and that is settled; if it had stopped, nothing but its segment counted it, so
-        the segment is doubtful. What stands before the reading, A, is still known: ``recent`` becomes A B D E.
+        If what is missing was live it has vanished, and that is settled; if it had stopped, nothing but its segment
+        counted it, so the segment is doubtful.
         """
-        following = {work_id for work_id in self.recent[1:] if work_id and (after is None or work_id > after)}
-        self.doubtful |= following - set(ids) - vanished
-        earlier = self.recent[: self.recent.index(after)] if after in self.recent else []
-        self.recent = [*earlier, after, *ids][-(OVERLAP + 1) :]
-        self.at_end = True
+        self.doubtful |= self.tail.end(after, ids) - vanished
 
     def _see(self, sighting: Sighting) -> None:
         item = sighting.item
         known = self.live.get(item.id)
         if known is not None:
             self._update(known, sighting)
-        elif self._new(item.id):
+        elif self.tail.precedes(item.id):
             self._append(sighting)
-        elif self._in_tail(item.id) and item.id not in self.recent:
+        elif self.tail.covers(item.id) and item.id not in self.tail.ids:
             self._insert_late(sighting)
         elif item.live:
             # It was counted as stopped, or was never seen: what is right, counting its segment anew will tell.
@@ -337,7 +319,7 @@ class Ledger:
         offset = self.history.append(item.id, None if item.live else item.labels, unreadable=item.unreadable)
         if item.live:
             self.live[item.id] = LiveItem(item, offset, sighting.before, counted)
-        self.recent = [*self.recent, item.id][-(OVERLAP + 1) :]
+        self.tail.append(item.id)
 
     def _insert_late(self, sighting: Sighting) -> None:
         """An ID among the last ones that was not there before: it was written late, and is new."""
@@ -348,8 +330,7 @@ class Ledger:
             self._place(sighting, counted)
         else:
             self.history.count_stopped(item.id, item.labels, unreadable=item.unreadable)
-        position = bisect_left(self.recent, item.id, lo=1, key=lambda work_id: work_id or "")
-        self.recent.insert(position, item.id)
+        self.tail.insert(item.id)
 
     def _appear(self, item: Observation) -> int:
         """Count an item that was not in the list before, and return what of it is counted.
@@ -359,7 +340,7 @@ class Ledger:
         """
         if not self.complete:
             return Lifecycle.past(item)
-        if self.began is not None and _created_before(item, self.began - LATE):
+        if self.began is not None and created_before(item, self.began - LATE):
             self.corrections += 1
             return Lifecycle.past(item)
         return self.lifecycle.appeared(item)
@@ -375,11 +356,3 @@ class Ledger:
     def _vanish(self, work_id: str) -> None:
         if self.live.pop(work_id, None) is not None and self.complete:
             self.lifecycle.vanished += 1
-
-
-def _created_before(item: Observation, moment: float) -> bool:
-    """Whether an item was created before a unix time, by what it says itself and by the time in its ID."""
-    if item.created is None or item.created >= moment:
-        return False
-    timed = TimedID.parse(item.id)
-    return timed is not None and timed.milliseconds / 1000 < moment

@@ -39,7 +39,7 @@ def plan(ledger: Ledger, page_size: int) -> Plan:
     windows: list[tuple[LiveItem, ...]] = []
     single: list[LiveItem] = []
     targets, ranks = ledger.targets(), ledger.positions()
-    tail_after = ledger.recent[0]
+    tail_after = ledger.tail.ids[0]
     tail = len(targets) if tail_after is None else bisect_right(targets, tail_after, key=lambda each: each.seen.id)
     position = 0
     while position < len(targets):

@@ -12,11 +12,12 @@ from itertools import pairwise
 
 from exporter.tracking.history import History
 from exporter.tracking.ids import TimedID, foreign_cursors_work
-from exporter.tracking.ledger import OVERLAP, Ledger
+from exporter.tracking.ledger import Ledger
 from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.live import LiveItem
 from exporter.tracking.observation import observe
 from exporter.tracking.source import Source
+from exporter.tracking.tail import OVERLAP
 from exporter.tracking.walk import CursorLostError, Walk
 
 PAGES_BEFORE = 10
@@ -96,12 +97,12 @@ class Ranges:
         """
         ends = [segment.end for segment in ledger.history.segments]
         first, last = (TimedID.parse(end) for end in (ends[0], ends[-1]))
-        if first is None or last is None or len(ledger.recent) < 2:
+        if first is None or last is None or len(ledger.tail.ids) < 2:
             return None
         start, end = last.milliseconds, int(now * 1000)
         left = (end - start) * (len(ends) - 1) // max(1, start - first.milliseconds)
         number = min(MAX_RANGES, left // PAGES_A_RANGE, (end - start) // 2)
-        before, newest = ledger.recent[-2:]
+        before, newest = ledger.tail.ids[-2:]
         if number < 2 or before is None or newest is None or not await foreign_cursors_work(source, before, newest):
             return None
         cuts = [newest, *(last.at(start + (end - start) * index // number) for index in range(1, number)), None]

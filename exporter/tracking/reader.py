@@ -96,10 +96,10 @@ class Reader:
         )
         await self._apply(due)
         for _ in range(MAX_TAILS):
-            if ledger.at_end:
+            if ledger.tail.reached:
                 break
             self._source.limit = self._source.requests + MAX_EXTRA
-            await self._tail(ledger.recent[0])
+            await self._tail(ledger.tail.ids[0])
             await self._apply(())
         else:
             raise InvalidResponse("there are more new items than one refresh reads", endpoint="list")
@@ -186,9 +186,9 @@ class Reader:
         if after is None:
             return []
         ledger = self._ledger
-        recent = [work_id for work_id in ledger.recent[1:3] if work_id is not None]
+        recent = [work_id for work_id in ledger.tail.ids[1:3] if work_id is not None]
         earlier = sorted({*ledger.live.between(None, after)[-2:], *ledger.history.anchors_before(after)[:ANCHORS]})
-        others = [*recent, *reversed(earlier)] if after in ledger.recent else [*reversed(earlier), *recent]
+        others = [*recent, *reversed(earlier)] if after in ledger.tail.ids else [*reversed(earlier), *recent]
         return [work_id for work_id in dict.fromkeys(others) if work_id != after]
 
     # -- live items ---------------------------------------------------------------------------------------------------

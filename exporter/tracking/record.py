@@ -15,6 +15,7 @@ from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.live import LiveItem, LiveItems
 from exporter.tracking.observation import Labeller
 from exporter.tracking.settings import TrackingSettings
+from exporter.tracking.tail import Tail
 from exporter.tracking.without_id import WithoutID
 
 HISTOGRAMS = ("wait", "startup", "run", "drain")
@@ -104,7 +105,7 @@ def record(
         lifecycle=record_lifecycle(ledger.lifecycle),
         segments=list(ledger.history.segments),
         live=ledger.live.listed(),
-        recent=ledger.recent,
+        recent=ledger.tail.ids,
         origin=ledger.origin,
         foothold=ledger.foothold,
         since=ledger.since,
@@ -127,7 +128,7 @@ def restore_ledger(record: EnvironmentRecord) -> Ledger:
         history=History(record.segments),
         live=LiveItems(record.live),
         lifecycle=restore_lifecycle(record.lifecycle),
-        recent=list(record.recent),
+        tail=Tail(list(record.recent)),
         origin=record.origin,
         foothold=record.foothold,
         since=record.since,

@@ -5,37 +5,30 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from functools import partial
 from math import inf
-from zlib import crc32
 
 import structlog
 
 from exporter.api.client import WorkAPI
-from exporter.api.errors import REASONS, APIError, TimedOut
 from exporter.tracking.ledger import Ledger
 from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.lookup import LeftOutError
 from exporter.tracking.observation import Labeller, Observation
-from exporter.tracking.outcomes import Outcomes, outcome_of
 from exporter.tracking.reader import Reader, TailLostError
 from exporter.tracking.record import EnvironmentRecord, outdated, record, restore_ledger, restore_lifecycle
+from exporter.tracking.results import Results
 from exporter.tracking.resync import Resync
 from exporter.tracking.settings import TrackingSettings
-from exporter.tracking.snapshot import Queue, Snapshot, Stats, queue_in_slices, stats_of
+from exporter.tracking.snapshot import Queue, Snapshot, Stats, queue_in_slices
 from exporter.tracking.source import Source
 from exporter.tracking.spans import monotonic
-from exporter.tracking.tasks import StalledError, unless_stalled
+from exporter.tracking.statistics import Statistics
+from exporter.tracking.tasks import unless_stalled
 from exporter.tracking.view import EnvironmentIdentity, EnvironmentView
-from exporter.tracking.witness import Witness
-
-INTERNAL = "internal"
-"""The reason of a failure that is the exporter's own fault."""
 
 STALLED_AFTER = 30.0
 """Seconds that are granted beyond three request time-outs, for waiting one's turn."""
-
-STATS_EVERY = 3
-"""While nothing is live and requests are scarce, the statistics are read at every third refresh."""
 
 LEFT_OUT_FOR = 3
 """Refreshes in a row that fail because the list leaves out what the API has; then that is asked for alone."""
@@ -74,21 +67,12 @@ class Tracker:
         self._now = now
         self._refresh: asyncio.Task[None] | None = None
         self._reading_from: Source | None = None
-        self._sparing = False
-        self._spared = False
-        self._turn = crc32(environment.id.encode())  # so that not all read their statistics at the same refresh
-        self._begun = self._ended = self._read_at = -inf
+        self._begun = self._read_at = -inf
         self._snapshot: Snapshot | None = None
         self._counted: Lifecycle | None = None
         self._left_out: Counter[str] = Counter()
-        self._witness = Witness()
-        self._slow = False
-        self._up = False
-        self._error: str | None = None
-        self._failures = Counter(dict.fromkeys((*REASONS, INTERNAL), 0))
-        self._duration: float | None = None
-        self._requests: int | None = None
-        self._outcomes = Outcomes()
+        self._statistics = Statistics(environment.id)
+        self._results = Results(now)
         self.traversed_at = None if record is None else self._restore(record)
         self._corrected = self.ledger.corrections
         self.resync = self._new_resync()
@@ -113,7 +97,7 @@ class Tracker:
             return None
         self._begun = monotonic()
         self._reading_from = self._source(deadline)
-        self._sparing = sparing
+        self._statistics.sparing = sparing
         self._refresh = asyncio.create_task(self._run(self._reading_from), name=f"refresh {self.environment.id}")
         return self._refresh
 
@@ -147,21 +131,21 @@ class Tracker:
         fresh = self._snapshot is not None and self._recent(self._read_at)
         return EnvironmentView(
             environment=self.environment,
-            up=self._up and self._recent(self._ended),
+            up=self._results.up and self._recent(self._results.ended),
             history_complete=self.ledger.complete,
             snapshot=self._snapshot if fresh else None,
             lifecycle=self._lifecycle() if self.ledger.complete else None,
-            refresh_duration=self._duration,
-            refresh_requests=self._requests,
-            failures=dict(self._failures),
-            error=self._error,
+            refresh_duration=self._results.duration,
+            refresh_requests=self._results.requests,
+            failures=dict(self._results.failures),
+            error=self._results.error,
             progress=self.resync.progress,
-            outcomes=self._outcomes.newest_first(),
-            failing_since=self._outcomes.failing_since,
+            outcomes=self._results.outcomes.newest_first(),
+            failing_since=self._results.outcomes.failing_since,
             read_at=None if self._snapshot is None else self._snapshot.read_at,
             corrections=self.ledger.corrections,
             unreadable=self._snapshot.queue.unreadable if self._snapshot is not None and self._snapshot.queue else 0,
-            disputed=self._witness.lasting is not None,
+            disputed=self._statistics.disputed,
         )
 
     def _lifecycle(self) -> Lifecycle:
@@ -184,7 +168,7 @@ class Tracker:
             self._begun = -inf
             deadline = time.monotonic() + self._settings.max_staleness
             await (self.refresh(deadline) or asyncio.sleep(0))
-            if not self._up or (self._snapshot is not None and self._snapshot.queue is not None):
+            if not self._results.up or (self._snapshot is not None and self._snapshot.queue is not None):
                 return
 
     def record(self) -> EnvironmentRecord:
@@ -257,36 +241,11 @@ class Tracker:
     # -- one refresh --------------------------------------------------------------------------------------------------
 
     async def _run(self, source: Source) -> None:
-        """One refresh, with its outcome on record."""
-        start = monotonic()
-        reason: str | None = None
-        failed: Exception | None = None
-        try:
-            await unless_stalled(self._read(source), lambda: source.moved, self.patience)
-        except StalledError:
-            reason, self._error = TimedOut.reason, f"nothing came back from the API for {self.patience:g} s"
-            log.warning("refresh failed", **self.environment.fields, reason=reason, error=self._error)
-        except APIError as error:
-            failed = error
-            reason, self._error = error.reason, str(error)
-            log.warning("refresh failed", **self.environment.fields, reason=reason, error=self._error)
-        except Exception as error:
-            failed = error
-            reason, self._error = INTERNAL, f"{type(error).__name__}: {error}"
-            log.exception("refresh failed: this is a defect of the exporter", **self.environment.fields)
-        else:
-            self._error = None
-            if self._outcomes.failed:
-                log.info("refreshes succeed again", **self.environment.fields, failed=self._outcomes.failed)
-        finally:
-            self._ended = monotonic()
-            self._duration, self._requests = self._ended - start, source.requests
+        """One refresh, with its result on record."""
+        refresh = unless_stalled(self._read(source), lambda: source.moved, self.patience)
+        await self._results.record(refresh, lambda: source.requests, self.environment.fields, self.patience)
         self._report_corrections()
-        self._report_slowness()
-        if reason is not None:
-            self._failures[reason] += 1
-        self._outcomes.add(outcome_of(self._now(), self._duration, self._requests, reason, failed))
-        self._up = reason is None
+        self._results.report_slowness(self._settings.max_staleness, self.environment.id, len(self.ledger.live))
 
     async def _read(self, source: Source) -> None:
         stats = asyncio.create_task(self._read_stats(source))
@@ -305,38 +264,18 @@ class Tracker:
         self._read_at = min(source.read_since, monotonic())
         if isinstance(failure, BaseException):
             raise failure
-        if queue is not None and isinstance(failure, Stats) and not self._spared:
-            self._compare(queue, failure)
-
-    def _compare(self, queue: Queue, stats: Stats) -> None:
-        """Hear both witnesses; where they disagree for long, search the list for what is not counted."""
-        ledger, before = self.ledger, self._witness.lasting
-        self._witness.hear(queue, stats, ledger.since if ledger.origin is not None else None)
-        lasting = self._witness.lasting
-        if lasting is not None and before is None:
-            what = "the API's statistics contradict the counts"
-            log.warning(what, **self.environment.fields, more=lasting.more, older_than_known=lasting.oldest)
-        elif lasting is None and before is not None:
-            log.info("the API's statistics agree with the counts again", **self.environment.fields)
-        if lasting is not None and self._witness.wants_search(monotonic()):
-            self.resync.search(lasting.hidden, lasting.oldest)
+        if queue is not None and isinstance(failure, Stats):
+            since = self.ledger.since if self.ledger.origin is not None else None
+            missed = self._statistics.compare(queue, failure, since, self.environment.fields)
+            if missed is not None:
+                self.resync.search(missed.hidden, missed.oldest)
 
     async def _read_stats(self, source: Source) -> Stats | None:
         if not self._settings.queue_stats:
             return None
         known = self._snapshot.stats if self._snapshot is not None else None
-        self._turn += 1
-        self._spared = self._sparing and known is not None and self._can_be_spared(known)
-        return known if self._spared else await self._ask_stats(source)
-
-    async def _ask_stats(self, source: Source) -> Stats:
-        answer = await source.stats()
-        return stats_of(answer.value, answer.read_at)
-
-    def _can_be_spared(self, known: Stats) -> bool:
-        """Whether these statistics may be shown once more: the queue was empty, and the list will say if it is not."""
-        idle = known.queued == 0 and not self.busy and not known.oldest_queued_at and self._witness.lasting is None
-        return idle and self._up and self._turn % STATS_EVERY != 0 and self._recent(self._read_at)
+        idle = not self.busy and self._results.up and self._recent(self._read_at)
+        return await self._statistics.read(source, known if idle else None)
 
     async def _read_queue(self, source: Source, stats: asyncio.Task[Stats | None]) -> Queue:
         if self.resync.due:
@@ -347,15 +286,9 @@ class Tracker:
 
     async def _read_changes(self, source: Source, stats: asyncio.Task[Stats | None]) -> None:
         """Read what can have changed; where that is not enough, begin to read the whole list."""
-
-        async def queued() -> int | None:
-            (read,) = await asyncio.gather(stats, return_exceptions=True)
-            if self._spared:  # then it is an old one
-                (read,) = await asyncio.gather(self._ask_stats(source), return_exceptions=True)
-            return read.queued if isinstance(read, Stats) else None
-
         unlisted = [work_id for work_id, times in self._left_out.items() if times >= LEFT_OUT_FOR]
         left_out: Collection[str] = unlisted
+        queued = partial(self._statistics.queued, source, stats)
         try:
             await Reader(source, self.ledger, self.labeller, queued, unlisted=unlisted).read()
         except TailLostError:
@@ -389,26 +322,11 @@ class Tracker:
         """Note when, and refresh at once if nobody waits any more for what can be shown now for the first time."""
         if whole:
             self.traversed_at = self._now()
-        self._witness.searched(monotonic(), whole=whole, found=self._report_corrections() > 0)
+        self._statistics.searched(whole=whole, found=self._report_corrections() > 0)
         shown = self._snapshot is not None and self._snapshot.queue is not None
         if not shown and (self._refresh is None or self._refresh.done()):
             self._begun = -inf
             self.refresh(time.monotonic() + self._api.settings.request_timeout)
-
-    def _report_slowness(self) -> None:
-        """Log once that refreshes take so long that nothing they read can be shown."""
-        limit = self._settings.max_staleness
-        slow = self._duration is not None and self._duration > limit
-        if slow and not self._slow:
-            log.warning(
-                "a refresh takes longer than its data may be shown: raise scrape.max_staleness or requests_per_second",
-                environment=self.environment.id,
-                seconds=round(self._duration or 0.0, 1),
-                max_staleness=limit,
-                requests=self._requests,
-                live=len(self.ledger.live),
-            )
-        self._slow = slow
 
     def _report_corrections(self) -> int:
         """Log, and return, how much has been put right since the last time."""

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.api.errors import REASONS
 from exporter.simulator import Truth
-from exporter.tracking.tracker import INTERNAL
+from exporter.tracking.results import INTERNAL
 from tests.tracking.reference import BOUNDS, Expected, expected
 
 Key = tuple[str, tuple[tuple[str, str], ...]]

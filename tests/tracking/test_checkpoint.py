@@ -72,10 +72,10 @@ def whole(tracker: Tracker) -> dict[str, Any]:
     ledger = tracker.ledger
     counted = record_lifecycle(ledger.lifecycle)
     plain = {
-        name: getattr(ledger, name)
-        for name in ("recent", "origin", "since", "traversed", "complete", "began", "corrections")
+        name: getattr(ledger, name) for name in ("origin", "since", "traversed", "complete", "began", "corrections")
     }
     return plain | {
+        "recent": ledger.tail.ids,
         "live": dict(ledger.live),
         "segments": list(ledger.history.segments),
         "stopped": ledger.history.stopped,

@@ -17,8 +17,9 @@ from exporter.tracking.checkpoint import Checkpoint
 from exporter.tracking.discovery import RETRY_INTERVAL
 from exporter.tracking.ledger import Ledger
 from exporter.tracking.patterns import Pattern
+from exporter.tracking.results import INTERNAL
 from exporter.tracking.settings import EnvironmentSettings
-from exporter.tracking.tracker import INTERNAL, Tracker
+from exporter.tracking.tracker import Tracker
 from exporter.tracking.traversal import Traversal
 from exporter.tracking.view import CheckpointView, EnvironmentIdentity
 from tests.support.settings import account_settings, discovery_settings, tracking_settings

@@ -3,11 +3,12 @@
 import pytest
 
 from exporter.tracking.history import SEGMENT_SIZE
-from exporter.tracking.ledger import OVERLAP, Ledger
+from exporter.tracking.ledger import Ledger
 from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.live import UNKNOWN
 from exporter.tracking.observation import Observation
 from exporter.tracking.reading import Reading, Sighting
+from exporter.tracking.tail import OVERLAP
 from tests.tracking.books import item, ledger, reading, work_id
 
 
@@ -38,25 +39,25 @@ def test_new_items_follow_what_is_known() -> None:
 
 def test_the_end_of_the_list_is_known_one_by_one() -> None:
     known = ledger(30)
-    assert known.recent == [work_id(number) for number in range(30 - OVERLAP - 1, 30)]
+    assert known.tail.ids == [work_id(number) for number in range(30 - OVERLAP - 1, 30)]
 
 
 def test_a_short_reading_of_the_end_leaves_known_what_stands_before_it() -> None:
     known = ledger(30)
     known.recount(reading(27, None, [item(28), item(29)]))
-    assert known.recent == [work_id(number) for number in range(30 - OVERLAP - 1, 30)]
+    assert known.tail.ids == [work_id(number) for number in range(30 - OVERLAP - 1, 30)]
 
 
 def test_an_empty_reading_of_the_end_leaves_known_what_stands_before_it() -> None:
     known = ledger(30)
     known.recount(reading(29, None, []))
-    assert known.recent == [work_id(number) for number in range(30 - OVERLAP - 1, 30)]
+    assert known.tail.ids == [work_id(number) for number in range(30 - OVERLAP - 1, 30)]
 
 
 def test_a_reading_from_an_older_anchor_forgets_what_was_deleted_since() -> None:
     known = ledger(30)
     known.refresh([reading(5, None, map(item, [6, 7, 8, 20, 25]))], (), ())
-    assert known.recent == [work_id(number) for number in (5, 6, 7, 8, 20, 25)]
+    assert known.tail.ids == [work_id(number) for number in (5, 6, 7, 8, 20, 25)]
 
 
 @pytest.mark.parametrize("state", ["queued", "stopped"])
@@ -267,7 +268,7 @@ def test_starting_over_before_all_is_read_forgets_the_list_but_not_what_was_coun
     assert known.lifecycle.created == 7
     assert not known.live
     assert stopped(known) == 0
-    assert (known.recent, known.traversed) == ([None], None)
+    assert (known.tail.ids, known.traversed) == ([None], None)
 
 
 def test_starting_over_after_all_was_read_forgets_nothing() -> None:

@@ -218,7 +218,7 @@ class QueueMachine(RuleBasedStateMachine):
         """It leaves out what is there, ends early, or shows other IDs: that changes no number and no counter."""
         self.refreshes(self.settled)
         view, ledger = self.watched.tracker.view(), self.watched.tracker.ledger
-        known = [work_id for work_id in (*ledger.live, *ledger.recent[1:]) if work_id is not None]
+        known = [work_id for work_id in (*ledger.live, *ledger.tail.ids[1:]) if work_id is not None]
         if not view.up or self.drift or not known:
             return
         hidden = self.choose(known, max(1, int(share * len(known))), seed)
@@ -401,7 +401,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert stopped == ledger.history.stopped.total()
         ends = [segment.end for segment in ledger.history.segments]
         assert ends == sorted(set(ends))
-        assert ledger.recent == sorted(set(ledger.recent), key=lambda work_id: work_id or "")
+        assert ledger.tail.ids == sorted(set(ledger.tail.ids), key=lambda work_id: work_id or "")
 
 
 @pytest.mark.hypothesis

@@ -6,9 +6,10 @@ from functools import cache
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.tracking.ledger import OVERLAP, Ledger
+from exporter.tracking.ledger import Ledger
 from exporter.tracking.live import UNKNOWN, LiveItem
 from exporter.tracking.planner import Plan, plan
+from exporter.tracking.tail import OVERLAP
 from tests.tracking.books import ledger, work_id
 
 PAGE = 20
@@ -57,7 +58,7 @@ def test_a_plan_reads_every_live_item_and_the_end_of_the_list(case: tuple[Ledger
     planned = plan(known, page)
     in_tail = {each for each in known.live if planned.tail_after is None or each > planned.tail_after}
     assert covered(planned, page) | in_tail == {work_id(number) for number in live}
-    assert planned.tail_after is None or planned.tail_after <= (known.recent[0] or "")
+    assert planned.tail_after is None or planned.tail_after <= (known.tail.ids[0] or "")
 
 
 @given(ledgers(), st.integers(OVERLAP + 1, 40))

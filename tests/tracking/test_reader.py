@@ -10,8 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.simulator import Latency, Options, Status
-from exporter.tracking.ledger import OVERLAP
 from exporter.tracking.reader import TAIL_PAGES
+from exporter.tracking.tail import OVERLAP
 from tests.support.settings import tracking_settings
 from tests.tracking.conftest import Watch
 from tests.tracking.harness import Watched
@@ -175,7 +175,7 @@ def test_the_end_is_found_from_far_back_if_need_be(watch: Watch, manner: str) ->
     ledger = watched.tracker.ledger
     ends = [segment.end for segment in ledger.history.segments]
     watched.transport.manner = manner
-    watched.transport.forgotten = {*ends[-TAIL_PAGES * 2 :], *(each for each in ledger.recent[:3] if each)}
+    watched.transport.forgotten = {*ends[-TAIL_PAGES * 2 :], *(each for each in ledger.tail.ids[:3] if each)}
     watched.simulation.create_work(watched.id)
     assert_true(watched)
     assert watched.tracker.ledger.last == watched.simulation.work_ids(watched.id)[-1]

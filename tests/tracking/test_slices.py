@@ -67,7 +67,7 @@ def test_a_refresh_is_applied_in_steps() -> None:
     assert len(steps) == 120 // 7
     assert dict(known.live) == dict(at_once.live)
     assert queue_of(known, 0) == queue_of(at_once, 0)
-    assert (known.lifecycle, known.recent) == (at_once.lifecycle, at_once.recent)
+    assert (known.lifecycle, known.tail.ids) == (at_once.lifecycle, at_once.tail.ids)
 
 
 def test_what_is_applied_of_a_refresh_that_ends_early_counts_once() -> None:

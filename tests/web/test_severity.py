@@ -13,7 +13,7 @@ from exporter.thresholds import Thresholds
 from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.observation import STATES, Observation
 from exporter.tracking.outcomes import Outcome
-from exporter.tracking.tracker import INTERNAL
+from exporter.tracking.results import INTERNAL
 from exporter.web.severity import Judge, spoken, worst
 from tests.web.fakes import environment
 from tests.web.reports import NOW, failed, item, snapshot_of, succeeded
