@@ -83,13 +83,14 @@ async def test_half_a_header_is_waited_for_and_not_longer(slow: Slow) -> None:
 async def test_a_header_that_drips_gets_no_more_time(slow: Slow) -> None:
     async def drip(writer: asyncio.StreamWriter) -> None:
         writer.write(b"GET /fast HTTP/1.1\r\n")
-        while True:
+        while not writer.is_closing():
             writer.write(b"a: b\r\n")
             await asyncio.sleep(0.02)
 
     async with client_of(slow.app, replace(GENEROUS, header_seconds=0.2)) as (reader, writer):
         dripping = asyncio.create_task(drip(writer))
-        assert (await closed(reader)).startswith(b"HTTP/1.1 408 ") or reader.at_eof()
+        answer = await closed(reader)  # what was still written then may have reset the connection
+        assert not answer or answer.startswith(b"HTTP/1.1 408 ")
         dripping.cancel()
 
 
