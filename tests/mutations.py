@@ -224,6 +224,12 @@ MUTATIONS = (
         ("test_ledger",),
     ),
     Mutation(
+        "traversal: a stretch that has lost its items is taken for an empty list",
+        "reading.after is None and reading.through is None and not reading.ids",
+        "reading.after is None and not reading.ids",
+        ("test_traversal",),
+    ),
+    Mutation(
         "reader: what a page should have shown is not asked for alone",
         "left_out.union(due).difference(shown",
         "left_out.union(()).difference(shown",

@@ -370,6 +370,19 @@ def test_a_page_that_ends_with_the_last_known_item_counts_nothing_twice(watched:
     assert shown(watched.queue()) == truth(watched)
 
 
+def test_a_first_segment_that_is_gone_is_no_empty_list(watched: Watched) -> None:
+    """The first page ends before the second segment does, so nothing but the lack of the first can be counted."""
+    fill(watched, 300)
+    watched.queue()
+    pruned = watched.simulation.work_ids(watched.id)[:102]
+    watched.simulation.delete_work(watched.id, *pruned)
+    watched.simulation.create_work(watched.id, state="queued")
+    watched.simulation.change_options(watched.id, page_cap=17)
+    watched.queue()
+    watched.traverse()
+    assert shown(watched.queue()) == truth(watched)
+
+
 def test_the_end_of_a_segment_that_has_moved_on_since_loses_no_count(watched: Watched) -> None:
     """A traversal stopped at the last known item; then a refresh put new items into the same segment."""
     fill(watched, 130, live_every=2000)
