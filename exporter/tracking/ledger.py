@@ -126,11 +126,6 @@ class Ledger:
         """How many items the list has, as far as it has been read."""
         return self.history.size
 
-    @property
-    def last(self) -> str | None:
-        """The last ID of the list as far as it is known."""
-        return self.tail.last
-
     def cursors(self, after: str | None) -> list[str | None]:
         """What to tell the API so as to read on after an ID, best first.
 
@@ -271,11 +266,11 @@ class Ledger:
         """
         for item in live:
             if item.before is None:
-                item.before = self.last
+                item.before = self.tail.last
             self.live[item.seen.id] = item
         self.history.extend(history)
         self.tail.append(*last)
-        self.traversed = self.last
+        self.traversed = self.tail.last
 
     def _end(self, after: str | None, ids: Sequence[str], vanished: set[str]) -> None:
         """Remember the end of the list. What has stopped and is missing there must be counted anew.

@@ -164,7 +164,7 @@ class Reader:
         """What follows ``after``, to the end of the list or to a bound; proven by something known in it."""
         for cursor in (after, *self._earlier(after)):
             try:
-                reading = await self._stretch(cursor, None, TAIL_PAGES, beyond=self._ledger.last)
+                reading = await self._stretch(cursor, None, TAIL_PAGES, beyond=self._ledger.tail.last)
             except CursorLostError:
                 await self._start()
                 continue
@@ -250,7 +250,7 @@ class Reader:
         history, origin = self._ledger.history, self._ledger.origin
         index = history.index(work_id)
         through = history.segments[index].end if index + 1 < len(history) else None
-        beyond = self._ledger.last if through is None else through
+        beyond = self._ledger.tail.last if through is None else through
         for back in (0, 1, 3):
             after = history.start(index - back) if index > back else origin
             try:

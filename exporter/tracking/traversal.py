@@ -93,7 +93,7 @@ class Traversal:
         """The last ID up to which segments can be counted anew; None for the end of the list, or if more is needed."""
         if end or not sightings:
             return None
-        last, known = sightings[-1].item.id, self._ledger.last
+        last, known = sightings[-1].item.id, self._ledger.tail.last
         if known is None or last > known:
             return last
         boundary = self._ledger.history.boundary(last)

@@ -34,7 +34,7 @@ def test_new_items_follow_what_is_known() -> None:
     assert known.positions() == [30]
     assert stopped(known) == 31
     assert known.lifecycle.created == 2
-    assert known.last == work_id(31)
+    assert known.tail.last == work_id(31)
 
 
 def test_the_end_of_the_list_is_known_one_by_one() -> None:

@@ -77,7 +77,7 @@ def test_everything_that_is_known_one_by_one_may_be_deleted(watch: Watch, manner
     ids = read(watched, 450, {*range(0, 450 - OVERLAP, 20), 450 - OVERLAP - 1, 450 - OVERLAP - 2})
     watched.simulation.delete_work(watched.id, *ids[-count:])
     assert_true(watched)
-    assert watched.tracker.ledger.last == ids[-count - 1]
+    assert watched.tracker.ledger.tail.last == ids[-count - 1]
 
 
 @every_manner
@@ -178,7 +178,7 @@ def test_the_end_is_found_from_far_back_if_need_be(watch: Watch, manner: str) ->
     watched.transport.forgotten = {*ends[-TAIL_PAGES * 2 :], *(each for each in ledger.tail.ids[:3] if each)}
     watched.simulation.create_work(watched.id)
     assert_true(watched)
-    assert watched.tracker.ledger.last == watched.simulation.work_ids(watched.id)[-1]
+    assert watched.tracker.ledger.tail.last == watched.simulation.work_ids(watched.id)[-1]
 
 
 # -- live items -------------------------------------------------------------------------------------------------------
