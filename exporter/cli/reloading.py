@@ -20,7 +20,7 @@ log = structlog.get_logger()
 class Reloadable:
     """An exporter by its configuration, and by another one once that is loaded.
 
-    The fleet stays the same: it goes on by the new configuration, and only what differs is made anew.
+    The fleet stays the same: it goes on by the new configuration, and only what differs is replaced.
 
     Args:
         config: What to begin with.

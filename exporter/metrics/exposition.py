@@ -49,7 +49,7 @@ def encode(
     loop_lag: float | None = None,
     shape: Shape | None = None,
 ) -> tuple[bytes, str]:
-    """Return the text of a view and its content type, all of it made anew by prometheus_client.
+    """Return the text of a view and its content type, all of it encoded afresh by prometheus_client.
 
     This is the reference for :class:`Exposition`, and all that is needed to encode once.
     """
@@ -212,7 +212,7 @@ class Exposition:
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """What stands after the environments: a few families, made anew, those of the process by prometheus_client."""
+    """What stands after the environments: a few families, encoded for each scrape, those of the process by prometheus_client."""
 
     encoder: Encoder
     templates: Templates

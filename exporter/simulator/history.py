@@ -29,7 +29,7 @@ class Life:
 
 
 _PATTERNS = 1024
-"""Lives to draw from: enough for smooth histograms, and much faster than drawing each anew."""
+"""Lives to draw from: enough for smooth histograms, and much faster than drawing each afresh."""
 
 
 def history_items(

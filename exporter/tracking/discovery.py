@@ -80,7 +80,7 @@ class Discovery:
         return configured is None or any(environment.name is None for environment in configured)
 
     def start(self) -> None:
-        """Begin, or begin anew with the next discovery at once."""
+        """Start, or start again with the next discovery at once."""
         if self._task is not None:
             self._task.cancel()
             self._task = None

@@ -1,4 +1,4 @@
-"""How many items have stopped, in segments of the list that can be counted anew one by one."""
+"""How many items have stopped, in segments of the list that can be recounted one by one."""
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
@@ -145,7 +145,7 @@ class History:
         return self._ends[position - 1] if position > 0 else None
 
     def replace(self, after: str | None, through: str | None, items: Iterable[Entry]) -> list[int]:
-        """Count a stretch of the list anew, and return each item's position in its segment.
+        """Recount a stretch of the list, and return each item's position in its segment.
 
         Args:
             after: Where the stretch begins: a segment's end, or None for the start of the list.

@@ -38,7 +38,7 @@ class Ledger:
         since: The unix time that ``origin`` was found for, or None.
         complete: Whether the whole list has been read once, so that numbers may be shown and events counted.
         traversed: How far the traversal under way has come: the last ID it has counted; ``origin`` at its start.
-        doubtful: IDs of items that stand where the counts say otherwise; their segments need counting anew.
+        doubtful: IDs of items that stand where the counts say otherwise; their segments need a recount.
         began: The unix time on the API's clock at which the whole list had been read once; None before, or unknown.
         corrections: Items whose count was found wrong when a part of the list was read again.
         without_id: Where items of the list have no ID; they are in no other number here.
@@ -202,7 +202,7 @@ class Ledger:
             self.tail.reached = False
 
     def recount(self, reading: Reading, gone: Collection[str] = ()) -> None:
-        """Apply a stretch of which every item is a sighting: count what has stopped there anew.
+        """Apply a stretch of which every item is a sighting: recount what has stopped there.
 
         The stretch begins and ends at segment ends, or with the list. Before the ledger is complete this only gathers;
         afterwards items that were not known, or not known to be live, are set right, and counted as corrections.
@@ -238,7 +238,7 @@ class Ledger:
         self.doubtful = {work_id for work_id in self.doubtful if not reading.covers(work_id)}
 
     def _correct(self, before: Counter[Labels], recounted: Iterable[str]) -> None:
-        """Count what counting a stretch anew has put right.
+        """Count what recounting a stretch has put right.
 
         An item that was counted as stopped and lives is one less there and one live item that nobody had looked for. So
         what is too much and what is too little are not added up: the larger of the two is how many were wrong at least.
@@ -253,7 +253,7 @@ class Ledger:
         self.corrections += max(more.total() + found, less.total())
 
     def doubt(self) -> None:
-        """Have every segment counted anew: the list is not the one that was known."""
+        """Have every segment recounted: the list is not the one that was known."""
         self.doubtful.update(segment.end for segment in self.history.segments)
 
     def extend(self, history: History, live: Iterable[LiveItem], last: Sequence[str]) -> None:
@@ -273,7 +273,7 @@ class Ledger:
         self.traversed = self.tail.last
 
     def _end(self, after: str | None, ids: Sequence[str], vanished: set[str]) -> None:
-        """Remember the end of the list. What has stopped and is missing there must be counted anew.
+        """Remember the end of the list. What has stopped and is missing there must be recounted.
 
         If what is missing was live it has vanished, and that is settled; if it had stopped, nothing but its segment
         counted it, so the segment is doubtful.
@@ -290,7 +290,7 @@ class Ledger:
         elif self.tail.covers(item.id) and item.id not in self.tail.ids:
             self._insert_late(sighting)
         elif item.live:
-            # It was counted as stopped, or was never seen: what is right, counting its segment anew will tell.
+            # It was counted as stopped, or was never seen: recounting its segment will tell which.
             self._place(sighting, Counted.ALL | Counted.FOUND)
             self.found += 1
             self.doubtful.add(item.id)
@@ -341,7 +341,7 @@ class Ledger:
         return self.lifecycle.appeared(item)
 
     def _place(self, sighting: Sighting, counted: int) -> None:
-        """Make an item live that lies between known ones; where exactly, counting its segment anew will tell."""
+        """Make an item live that lies between known ones; recounting its segment will tell where exactly."""
         segment = self.history.segments[self.history.index(sighting.item.id)]
         following = self.live.following(sighting.item.id)
         near = following is not None and following.seen.id <= segment.end

@@ -27,7 +27,7 @@ class Counted:
     STOP: Final = 4
     ALL: Final = 7
     FOUND: Final = 8
-    """It was found where nobody had looked for it, and the segment it stands in has not been counted anew since."""
+    """It was found where nobody had looked for it, and the segment it stands in has not been recounted since."""
 
 
 @dataclass(slots=True)

@@ -79,7 +79,7 @@ class Reader:
         """Make every live item and the end of the list current.
 
         Raises:
-            TailLostError: The end of the list, or a stretch that must be counted anew, cannot be found.
+            TailLostError: The end of the list, or a stretch that must be recounted, cannot be found.
             LeftOutError: The list leaves out what the API has.
             APIError: A request failed; what is in the ledger by then is true, but not all of it is current.
         """
@@ -104,7 +104,7 @@ class Reader:
         else:
             raise InvalidResponse("there are more new items than one refresh reads", endpoint="list")
         for work_id in sorted(ledger.doubtful):
-            if work_id in ledger.doubtful:  # counting one segment anew may have settled others
+            if work_id in ledger.doubtful:  # recounting one segment may have settled others
                 await self.recount(work_id)
 
     async def _apply(self, due: Collection[str]) -> None:
@@ -240,7 +240,7 @@ class Reader:
         return self._first_page
 
     async def recount(self, work_id: str) -> None:
-        """Count the segment of an item anew, from its start or, if that has gone, from an earlier segment's.
+        """Recount the segment of an item, from its start or, if that has gone, from an earlier segment's.
 
         Raises:
             TailLostError: It cannot be found.
@@ -285,7 +285,7 @@ class Reader:
             everything: Whether every item is to be a sighting.
 
         What is read must be bounded, but the bound must not stand in the way of its purpose. A window or a repair gives
-        up after ``max_pages``, wherever it is. The tail, and a segment counted anew, must at least come past what is
+        up after ``max_pages``, wherever it is. The tail, and a segment being recounted, must at least come past what is
         known, ``beyond``: if the tail has to be looked for from an anchor 60 pages back, those pages are the price of
         finding it, and only the new ones after them are what may be left for another reading.
 

@@ -179,7 +179,7 @@ class Resync:
         return True
 
     async def _search(self, source: Source, hidden: int, oldest: float | None) -> bool:
-        """Count segments anew until as much is found as is hidden; where that is not enough, read the whole list."""
+        """Recount segments until as much is found as is hidden; where that is not enough, read the whole list."""
         ledger = self._ledger
         found = ledger.found
         log.warning("searching for queued items that are not counted", **self._named(), items=hidden)
@@ -247,7 +247,7 @@ class Resync:
         return True
 
     async def _start_over(self, source: Source) -> None:
-        """Go back to the start of the list; where that is a remembered item that has gone, look for it anew."""
+        """Go back to the start of the list; where that is a remembered item that has gone, look for it again."""
         ledger = self._ledger
         if ledger.traversed == ledger.origin:
             if ledger.since is None:

@@ -85,7 +85,7 @@ class Statistics:
         if self.spared:
             return None
         before = self._witness.lasting
-        self._witness.hear(queue, stats, since)
+        self._witness.observe(queue, stats, since)
         lasting = self._witness.lasting
         if lasting is not None and before is None:
             what = "the API's statistics contradict the counts"

@@ -13,7 +13,7 @@ MOST = 5
 
 
 def suspects(segments: Sequence[Segment], oldest: float | None) -> list[str]:
-    """Return the ends of the segments to count anew, in this order.
+    """Return the ends of the segments to recount, in this order.
 
     Where the statistics date an item, and IDs hold the time of their creation, the item is in one of few segments.
     Otherwise it most likely became visible late, and so stands near the end of the list.

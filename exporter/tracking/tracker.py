@@ -184,7 +184,7 @@ class Tracker:
     def _restore(self, known: EnvironmentRecord) -> float | None:
         """Go on where an earlier run stopped, and return when the whole list was read last.
 
-        Counts that were made by other rules are made anew.
+        Counts that were made by other rules are recounted.
         """
         settings = self._settings
         why = outdated(known, settings)
@@ -199,7 +199,7 @@ class Tracker:
     def reconfigure(self, api: WorkAPI, settings: TrackingSettings, *, page_interval: float) -> None:
         """Go on by other settings, or through another client; what is known and shown stays, what is under way ends.
 
-        Counts that the other settings make different are made anew; counters go on.
+        Counts that the other settings make different are recounted; counters go on.
         """
         if (api, settings, page_interval) == (self._api, self._settings, self._page_interval):
             return

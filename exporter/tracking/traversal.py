@@ -15,7 +15,7 @@ MAX_PAGES = 2 * SEGMENT_SIZE
 class Traversal:
     """A reading of the whole list that can stop after any step and go on later, in another process if need be.
 
-    Each step reads a stretch that ends where a segment of the ledger ends, and counts it anew. Nothing else may change
+    Each step reads a stretch that ends where a segment of the ledger ends, and recounts it. Nothing else may change
     the ledger during a step.
 
     Args:
@@ -90,7 +90,7 @@ class Traversal:
         return sightings
 
     def _cut(self, sightings: list[Sighting], end: bool) -> str | None:
-        """The last ID up to which segments can be counted anew; None for the end of the list, or if more is needed."""
+        """The last ID up to which segments can be recounted; None for the end of the list, or if more is needed."""
         if end or not sightings:
             return None
         last, known = sightings[-1].item.id, self._ledger.tail.last

@@ -83,7 +83,7 @@ class Witness:
     _pause: float = FIRST_PAUSE
     _not_before: float = 0.0
 
-    def hear(self, queue: Queue, stats: Stats, since: float | None) -> None:
+    def observe(self, queue: Queue, stats: Stats, since: float | None) -> None:
         """Compare what was read in one more refresh."""
         found = difference(queue, stats, since, overlapping=self.overlapping)
         if found is not None and self._searched and difference(queue, stats, since, overlapping=True) is None:

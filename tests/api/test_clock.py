@@ -28,7 +28,7 @@ class Told:
         self.skew = skew
         self.clock = APIClock(lambda: self.local)
 
-    def hear(self, *, there: float = 0.0, back: float = 0.0, pause: float = 0.0) -> None:
+    def answer(self, *, there: float = 0.0, back: float = 0.0, pause: float = 0.0) -> None:
         """Answers at one time: so many seconds until their date is written, and from there until they are here."""
         sent_at = self.local + pause
         written_at = sent_at + there
@@ -95,7 +95,7 @@ def test_the_skew_is_known_as_well_as_the_quickest_answer_allows(
 ) -> None:
     told = Told(skew)
     for there, back, pause in answers:
-        told.hear(there=there, back=back, pause=pause)
+        told.answer(there=there, back=back, pause=pause)
     quickest = min(there + back for there, back, _ in answers)
     assert abs(told.estimate - skew) <= RESOLUTION + quickest + 1e-3
 
@@ -104,30 +104,30 @@ def test_the_skew_is_known_as_well_as_the_quickest_answer_allows(
 def test_many_quick_answers_know_the_skew_within_the_headers_resolution(skew: float, pauses: list[float]) -> None:
     told = Told(skew)
     for pause in pauses:
-        told.hear(there=0.01, back=0.01, pause=pause)
+        told.answer(there=0.01, back=0.01, pause=pause)
     assert abs(told.estimate - skew) <= RESOLUTION + 0.02 + 1e-3
 
 
 def test_answers_at_any_moment_of_a_second_know_it_better_than_that() -> None:
     told = Told(30.4)
     for _ in range(100):
-        told.hear(there=0.005, back=0.005, pause=0.0537)
+        told.answer(there=0.005, back=0.005, pause=0.0537)
     assert told.estimate == pytest.approx(30.4, abs=0.06)
 
 
 @given(st.floats(-1.4, 1.4), ANSWERS)
 def test_a_small_skew_is_not_applied(skew: float, answers: list[tuple[float, float, float]]) -> None:
     told = Told(skew)
-    told.hear(there=0.01, back=0.01)
+    told.answer(there=0.01, back=0.01)
     for there, back, pause in answers:
-        told.hear(there=there, back=back, pause=pause)
+        told.answer(there=there, back=back, pause=pause)
     assert told.clock.now() == told.local
 
 
 @given(SECONDS, SECONDS)
 def test_slow_answers_make_no_skew_where_there_is_none(there: float, back: float) -> None:
     told = Told(0.0)
-    told.hear(there=there, back=back)
+    told.answer(there=there, back=back)
     assert told.clock.now() == told.local
 
 
@@ -135,7 +135,7 @@ def test_slow_answers_make_no_skew_where_there_is_none(there: float, back: float
 def test_a_large_skew_is_applied_as_it_is_estimated(skew: float) -> None:
     assume(abs(skew) >= APPLIED_FROM + RESOLUTION)
     told = Told(skew)
-    told.hear(there=0.01, back=0.01)
+    told.answer(there=0.01, back=0.01)
     assert told.clock.now() == told.local + told.estimate
     assert told.clock.at(NOW - 60) == NOW - 60 + told.estimate
     assert abs(told.clock.now() - (told.local + skew)) <= RESOLUTION + 0.021
@@ -145,7 +145,7 @@ def test_a_large_skew_is_applied_as_it_is_estimated(skew: float) -> None:
 def test_it_is_applied_from_two_seconds_on(skew: float, applied: bool) -> None:
     told = Told(skew)
     told.local = NOW + 0.5 - skew % 1  # the API's clock is in the middle of a second: the estimate is the skew itself
-    told.hear()
+    told.answer()
     assert told.estimate == pytest.approx(skew, abs=1e-6)
     assert (told.clock.now() != told.local) is applied
 
@@ -156,9 +156,9 @@ def test_a_clock_that_is_set_is_noticed_when_answers_agree(
 ) -> None:
     told = Told(0.0)
     for there, after, pause in answers:
-        told.hear(there=there / 100, back=after / 100, pause=pause)
+        told.answer(there=there / 100, back=after / 100, pause=pause)
     told.skew = -jump if back else jump
-    told.hear(there=0.01, back=0.01)
+    told.answer(there=0.01, back=0.01)
     assert abs(told.estimate - told.skew) <= RESOLUTION + 0.021
 
 

@@ -117,7 +117,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 
 
 class TestRotation:
-    """A file that is written anew while it is in use."""
+    """A file that is rewritten while it is in use."""
 
     @pytest.fixture
     def file(self, tmp_path: Path) -> Path:

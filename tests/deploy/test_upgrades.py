@@ -1,7 +1,7 @@
 """The checkpoints of all released versions are read: nothing known is forgotten by an upgrade.
 
 A release needs the file of its version, see .ci/release-check. As long as a version is not released, its file is made
-anew where the format changes: ``python -m tests.deploy.checkpoints.make``.
+again where the format changes: ``python -m tests.deploy.checkpoints.make``.
 """
 
 import shutil

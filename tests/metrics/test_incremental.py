@@ -1,4 +1,4 @@
-"""What is kept from scrape to scrape gives byte for byte the text that prometheus_client makes anew."""
+"""What is kept from scrape to scrape gives byte for byte the text that prometheus_client writes from scratch."""
 
 import asyncio
 import gzip

@@ -111,7 +111,7 @@ def test_everything_that_is_known_survives(seed: int) -> None:
 
 
 def test_doubt_survives(watched: Watched) -> None:
-    """The end was deleted, and the segment could not be counted anew before the exporter stopped."""
+    """The end was deleted, and the segment could not be recounted before the exporter stopped."""
     read(watched, live_every=1000)
     watched.simulation.delete_work(watched.id, watched.simulation.work_ids(watched.id)[-1])
     watched.simulation.faults.add(Status(status=403, endpoint="list", skip=2))

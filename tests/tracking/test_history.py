@@ -1,4 +1,4 @@
-"""Counts of what has stopped, in segments that can be counted anew one by one."""
+"""Counts of what has stopped, in segments that can be recounted one by one."""
 
 import random
 from collections import Counter

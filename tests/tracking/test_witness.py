@@ -75,7 +75,7 @@ def test_pending_items_may_be_counted_in_depth() -> None:
 def heard(*observations: tuple[Queue, Stats]) -> Difference | None:
     witness = Witness()
     for counted, said in observations:
-        witness.hear(counted, said, None)
+        witness.observe(counted, said, None)
     return witness.lasting
 
 
@@ -107,7 +107,7 @@ def test_searches_that_find_nothing_become_rare() -> None:
     witness, now, searches = Witness(), 0.0, []
     for _ in range(10_000):
         now += 60
-        witness.hear(queue(1), stats(2), None)
+        witness.observe(queue(1), stats(2), None)
         if witness.wants_search(now):
             searches.append(now)
             witness.searched(now, whole=True, found=False)
@@ -122,7 +122,7 @@ def test_searches_that_find_something_each_time_are_not_made_one_after_the_other
     witness, now, searches = Witness(), 0.0, 0
     for _ in range(60):
         now += 60
-        witness.hear(queue(1), stats(2), None)
+        witness.observe(queue(1), stats(2), None)
         if witness.wants_search(now):
             searches += 1
             witness.searched(now, whole=True, found=True)
@@ -133,7 +133,7 @@ def test_fewer_items_than_are_counted_are_not_searched_for() -> None:
     """Every live item is read at each refresh anyway."""
     witness = Witness()
     for _ in range(LASTING):
-        witness.hear(queue(5), stats(2), None)
+        witness.observe(queue(5), stats(2), None)
     assert witness.lasting == Difference(-3)
     assert not witness.wants_search(1e9)
 

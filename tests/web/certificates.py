@@ -1,4 +1,4 @@
-"""A certificate authority, a server and clients, made anew for each test session."""
+"""A certificate authority, a server and clients, made for each test session."""
 
 from dataclasses import dataclass
 from functools import cache
