@@ -212,7 +212,7 @@ class Exposition:
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """What stands after the environments: a few families, encoded for each scrape, those of the process by prometheus_client."""
+    """What stands after the environments: a few families, encoded for each scrape."""
 
     encoder: Encoder
     templates: Templates
