@@ -249,8 +249,8 @@ MUTATIONS = (
     ),
     Mutation(
         "reader: each doubtful item is counted by itself",
-        "if work_id in ledger.doubtful:  # counting",
-        "if work_id:  # counting",
+        "if work_id in ledger.doubtful:  # recounting",
+        "if work_id:  # recounting",
         ("test_reader",),
     ),
     Mutation(
