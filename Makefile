@@ -32,8 +32,8 @@ demo: $(VENV)/.run ## Run a simulated work API with workers, and the exporter on
 test: $(VENV)/.dev ## Run every test this machine has the programs for
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-long: $(VENV)/.dev ## Run the random tests with five times as many cases
-	LONG_RANDOM_RUNS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m hypothesis $(ARGS)
+test-long: $(VENV)/.dev ## Run the random tests with five times as many cases, and the longest outages
+	LONG_RANDOM_RUNS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "hypothesis or long" $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types and who imports whom
 	$(BIN)/ruff format --check .

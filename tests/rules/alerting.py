@@ -5,7 +5,8 @@ import json
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -34,7 +35,7 @@ class Listener:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                received.append((self.path.strip("/"), json.loads(body)))
+                received.append((self.path.strip("/"), json.loads(body) | {"at": time.time()}))
                 self.send_response(200)
                 self.end_headers()
 
@@ -54,13 +55,17 @@ class Listener:
         self._thread.join()
         self._server.server_close()
 
+    def notifications(self, receiver: str) -> list[Notification]:
+        """What a receiver was told, in order, each with the time ``at`` which it was."""
+        return [notification for name, notification in list(self._received) if name == receiver]
+
     def heard(self, receiver: str, status: str) -> list[dict[str, Any]]:
         """The alerts of this status that a receiver was told of, each as often as it was."""
         return [
             alert
-            for name, notification in list(self._received)
+            for notification in self.notifications(receiver)
             for alert in notification["alerts"]
-            if name == receiver and alert["status"] == status
+            if alert["status"] == status
         ]
 
 
@@ -107,13 +112,21 @@ def about(labels: dict[str, str]) -> str:
 
 
 @contextlib.contextmanager
-def alertmanager(folder: Path, listener_url: str) -> Iterator[Alertmanager]:
-    """Run Alertmanager until the end of the block, with its files in this empty folder."""
+def alertmanager(
+    folder: Path, listener_url: str, settings: Callable[[str], dict[str, Any]] = impatient
+) -> Iterator[Alertmanager]:
+    """Run Alertmanager until the end of the block.
+
+    Args:
+        folder: An empty folder for its files.
+        listener_url: Where it sends its notifications.
+        settings: Makes its configuration, given that address.
+    """
     program = shutil.which("prometheus-alertmanager")
     assert program
     address = f"127.0.0.1:{free_port()}"
     config = folder / "alertmanager.yml"
-    config.write_text(yaml.safe_dump(impatient(listener_url)))
+    config.write_text(yaml.safe_dump(settings(listener_url)))
     output = folder / "alertmanager.log"
     command = [
         program,

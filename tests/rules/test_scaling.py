@@ -11,10 +11,10 @@ import yaml
 from exporter.mixin.rules.recordings import WORKERS_NEEDED
 from tests.deploy.helm import SCHEMAS
 from tests.rules.evaluating import values
+from tests.rules.outages import unread
 from tests.rules.places import ROOT
 from tests.rules.queues import Queue, always
 from tests.rules.shapes import batch, every
-from tests.rules.test_outages import unread
 
 FOLDER = ROOT / "deploy" / "autoscaling"
 OBJECTS = ("keda-prometheus", "keda-metrics-api", "hpa")
