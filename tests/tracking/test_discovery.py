@@ -1,8 +1,7 @@
 """Which environments are watched, and what they are called."""
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -17,25 +16,9 @@ from exporter.tracking.patterns import Pattern, PatternError
 from exporter.tracking.roster import GONE_FOR
 from exporter.tracking.settings import DiscoverySettings, EnvironmentSettings
 from tests.support.settings import account_settings, discovery_settings
+from tests.tracking.conftest import Begin
 from tests.tracking.fleets import Account
 from tests.tracking.lies import Lie, Page
-from tests.tracking.virtual_time import VirtualTime
-
-Begin = Callable[..., Account]
-
-
-@pytest.fixture
-def begin(virtual_time: VirtualTime) -> Iterator[Begin]:
-    """Makes accounts, and closes them."""
-    made: list[Account] = []
-
-    def make(**kwargs: Any) -> Account:
-        made.append(Account(virtual_time, **kwargs))
-        return made[-1]
-
-    yield make
-    for account in made:
-        account.close()
 
 
 def watched(account: Account) -> list[tuple[str, str]]:

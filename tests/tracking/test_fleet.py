@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -23,24 +23,8 @@ from exporter.tracking.tracker import Tracker
 from exporter.tracking.traversal import Traversal
 from exporter.tracking.view import CheckpointView, EnvironmentIdentity
 from tests.support.settings import account_settings, discovery_settings, tracking_settings
+from tests.tracking.conftest import Begin
 from tests.tracking.fleets import Account, by_name, counts, shown
-from tests.tracking.virtual_time import VirtualTime
-
-Begin = Callable[..., Account]
-
-
-@pytest.fixture
-def begin(virtual_time: VirtualTime) -> Iterator[Begin]:
-    """Makes accounts, and closes them."""
-    made: list[Account] = []
-
-    def make(*args: Any, **kwargs: Any) -> Account:
-        made.append(Account(virtual_time, *args, **kwargs))
-        return made[-1]
-
-    yield make
-    for account in made:
-        account.close()
 
 
 @pytest.fixture

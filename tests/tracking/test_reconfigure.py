@@ -1,7 +1,7 @@
 """Another configuration is a difference, not a new world: what it still has stays the same, and goes on."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,26 +14,10 @@ from exporter.tracking.settings import AccountSettings, EnvironmentSettings, Tra
 from exporter.tracking.tracker import Tracker
 from exporter.tracking.view import FleetView
 from tests.support.settings import discovery_settings, tracking_settings
+from tests.tracking.conftest import Begin
 from tests.tracking.fleets import Account, by_name, shown
-from tests.tracking.virtual_time import VirtualTime
-
-Begin = Callable[..., Account]
 
 ALL = {"a": {"queued": 1, "active": 1}, "b": {"queued": 1, "stopped": 2}}
-
-
-@pytest.fixture
-def begin(virtual_time: VirtualTime) -> Iterator[Begin]:
-    """Makes accounts, and closes them."""
-    made: list[Account] = []
-
-    def make(*args: Any, **kwargs: Any) -> Account:
-        made.append(Account(virtual_time, *args, **kwargs))
-        return made[-1]
-
-    yield make
-    for account in made:
-        account.close()
 
 
 @pytest.fixture

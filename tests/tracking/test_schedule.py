@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,11 +13,11 @@ from exporter.simulator import Latency, Status
 from exporter.tracking.patterns import Pattern
 from exporter.tracking.view import FleetView
 from tests.support.settings import discovery_settings
+from tests.tracking.conftest import Begin
 from tests.tracking.fleets import Account
 from tests.tracking.virtual_time import VirtualTime
 
 SCRAPE_INTERVAL = 15.0
-Begin = Callable[..., Account]
 
 
 @pytest.fixture
