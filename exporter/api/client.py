@@ -46,12 +46,25 @@ class Answer(Generic[T]):
     Attributes:
         value: What the API said.
         read_at: Unix time on the API's clock at which the answer came.
-        sent_at: Unix time on this machine's clock at which the request was sent, after all waiting for its turn.
+        sent: When the request was sent, after all waiting for its turn.
     """
 
     value: T
     read_at: float
-    sent_at: float
+    sent: "Moment"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment on two clocks.
+
+    Attributes:
+        at: Unix time on this machine's clock, to be shown.
+        since: The same on the clock of ``spans``, to measure from.
+    """
+
+    at: float
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +198,7 @@ class WorkAPI:
         """Send, retrying transient errors, and decode."""
         failed: errors.APIError | None = None
         try:
-            response, read_at, sent_at = await self._attempt(request, deadline)
+            response, read_at, sent = await self._attempt(request, deadline)
         except errors.APIError as error:
             failed = error
         if failed is not None:  # only now make what retries, whose first attempt that was: most requests need none
@@ -193,17 +206,17 @@ class WorkAPI:
                 with attempt:
                     if attempt.retry_state.attempt_number == 1:
                         raise failed
-                    response, read_at, sent_at = await self._attempt(request, deadline)
-        return Answer(decode(request.endpoint, response, shape), read_at, sent_at)
+                    response, read_at, sent = await self._attempt(request, deadline)
+        return Answer(decode(request.endpoint, response, shape), read_at, sent)
 
-    async def _attempt(self, request: "_Request", deadline: float) -> tuple[httpx.Response, float, float]:
-        """Send once; return the response, and when it came and was sent, on the API's and this machine's clock."""
+    async def _attempt(self, request: "_Request", deadline: float) -> tuple[httpx.Response, float, Moment]:
+        """Send once; return the response, when it came on the API's clock, and when the request was sent."""
         await self._hold(request, deadline)
-        response, sent_at = await self._send(request)
+        response, sent = await self._send(request)
         read_at = self.clock.now()
         if response.status_code != httpx.codes.OK:
             raise self._remembered(request, failure_of(request.endpoint, response, read_at))
-        return response, read_at, sent_at
+        return response, read_at, sent
 
     async def _hold(self, request: "_Request", deadline: float) -> None:
         """Wait for as long as the API asked to, also earlier calls; fail at once if that is past the deadline."""
@@ -226,7 +239,7 @@ class WorkAPI:
             )
         return error
 
-    async def _send(self, request: "_Request") -> tuple[httpx.Response, float]:
+    async def _send(self, request: "_Request") -> tuple[httpx.Response, Moment]:
         """Send one request when it is its turn, and wait for its answer; also when it was sent."""
         turn = await self._shares.turn(request.environment_id, background=request.background)
         self.counts.paced_seconds += turn.paced
@@ -250,7 +263,7 @@ class WorkAPI:
         self._abandoned.append(http)
         self._http = self._open()
 
-    async def _exchange(self, http: HTTPClient, request: "_Request") -> tuple[httpx.Response, float]:
+    async def _exchange(self, http: HTTPClient, request: "_Request") -> tuple[httpx.Response, Moment]:
         """Send one request and count what became of it."""
         endpoint = request.endpoint
         try:
@@ -260,7 +273,7 @@ class WorkAPI:
         except TokenError as error:
             raise errors.Unauthenticated(str(error), endpoint=endpoint) from None
         url, headers = self.settings.base_url + request.path, {"Authorization": f"Bearer {token}"}
-        sent_at, start, code = self._now(), time.monotonic(), "error"
+        sent, code = Moment(self._now(), self.clock.elapsed()), "error"
         try:
             async with asyncio.timeout(self.settings.request_timeout):
                 response = await http.fetch(url, request.query, headers)
@@ -274,12 +287,12 @@ class WorkAPI:
             message = words.quote(str(error)) or type(error).__name__
             raise errors.NetworkError(f"{message} ({self._host})", endpoint=endpoint) from None
         finally:
-            self.counts.answered(endpoint, code, time.monotonic() - start)
-        self.clock.observe(response.headers.get("date"), sent_at, self._now())
+            self.counts.answered(endpoint, code, self.clock.elapsed() - sent.since)
+        self.clock.observe(response.headers.get("date"), sent.since, self.clock.elapsed())
         self.counts.received_bytes += len(response.content)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             self._token.refused()
-        return response, sent_at
+        return response, sent
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 from exporter.api.types import unix
+from exporter.spans import monotonic
 
 RESOLUTION = 1.0
 """The ``Date`` header has whole seconds, rounded down."""
@@ -37,33 +38,46 @@ Bounds = tuple[float, float]
 class APIClock:
     """An estimate of the API's clock.
 
-    Each answer bounds the skew: the API wrote its date after the request was sent and before the answer came, and cut
-    off less than a second. The estimate is 0 if all answers allow it, since a slow answer allows almost anything, else
-    the middle of what they allow.
+    Each answer bounds it: the API wrote its date after the request was sent and before the answer came, and cut off
+    less than a second. It is this machine's clock if all answers allow that, since a slow answer allows almost
+    anything, else the middle of what they allow.
 
     An answer that contradicts the earlier ones is an outlier, such as a page from a cache or a server whose clock is
     wrong, until several in a row say the same: then the clock was set. So is a first one that is hours off.
+
+    What the answers allow is held against the clock of ``spans``: setting this machine's clock changes nothing that is
+    known of the API's.
+
+    Args:
+        local: Unix time on this machine's clock.
+        elapsed: Seconds since some fixed moment, whatever becomes of that clock.
+
+    Attributes:
+        steps: How often it was believed that the clock was set, or was wrong from the start.
     """
 
-    def __init__(self, local: Callable[[], float]) -> None:
+    def __init__(self, local: Callable[[], float], elapsed: Callable[[], float] = monotonic) -> None:
+        self.elapsed = elapsed
+        self.steps = 0
         self._local = local
         self._bounds: Bounds | None = None
         self._step: Bounds | None = None
         self._confirmations = 0
 
-    def observe(self, date: str | None, sent_at: float, received_at: float) -> None:
+    def observe(self, date: str | None, sent: float, received: float) -> None:
         """Learn from one answer's ``Date`` header; from one that is missing, unreadable or absurd, nothing.
 
         Args:
             date: The header.
-            sent_at: Local unix time at which the request was sent …
-            received_at: … and at which its answer came.
+            sent: When the request was sent, on the clock of ``elapsed`` …
+            received: … and when its answer came.
         """
         written = None if date is None else http_date(date)
         if written is None or not EARLIEST <= written <= LATEST:
             return
-        bounds = written - received_at, written + RESOLUTION - sent_at
-        expected = self._bounds or (-SURPRISING, SURPRISING)
+        bounds = written - received, written + RESOLUTION - sent
+        ahead = self._local() - self.elapsed()
+        expected = self._bounds or (ahead - SURPRISING, ahead + SURPRISING)
         if _overlap(expected, bounds) is not None:
             # The invariant: the bounds are what all answers since the last step allow, so they only get narrower.
             self._bounds = bounds if self._bounds is None else _overlap(self._bounds, bounds)
@@ -74,23 +88,30 @@ class APIClock:
         self._step = agreed or bounds
         if self._confirmations >= CONFIRMATIONS:
             self._bounds, self._step, self._confirmations = self._step, None, 0
+            self.steps += 1
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the last answer contradicts what is believed, so that the next ones must decide."""
+        return self._step is not None
 
     @property
     def skew(self) -> float | None:
         """API clock minus local clock in seconds, or None before an answer that is believed."""
-        if self._bounds is None:
-            return None
-        low, high = self._bounds
-        return 0.0 if low <= 0 <= high else (low + high) / 2
+        return self._skew(self._local())
 
     def now(self) -> float:
         """Unix time on the API's clock."""
-        return self.at(self._local())
-
-    def at(self, local: float) -> float:
-        """A local unix time on the API's clock."""
-        skew = self.skew
+        local = self._local()
+        skew = self._skew(local)
         return local if skew is None or abs(skew) < APPLIED_FROM else local + skew
+
+    def _skew(self, local: float) -> float | None:
+        if self._bounds is None:
+            return None
+        ahead = local - self.elapsed()
+        low, high = self._bounds[0] - ahead, self._bounds[1] - ahead
+        return 0.0 if low <= 0 <= high else (low + high) / 2
 
 
 def _overlap(one: Bounds, other: Bounds) -> Bounds | None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import structlog
 
+from exporter.spans import monotonic
 from exporter.tracking.checkpoint import Checkpoint
 from exporter.tracking.record import EnvironmentRecord
-from exporter.tracking.spans import monotonic
 from exporter.tracking.view import CheckpointView
 
 CHECKPOINT_INTERVAL = 30.0

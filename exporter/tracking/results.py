@@ -9,8 +9,8 @@ from math import inf
 import structlog
 
 from exporter.api.errors import REASONS, APIError, TimedOut
+from exporter.spans import monotonic
 from exporter.tracking.outcomes import Outcomes, outcome_of
-from exporter.tracking.spans import monotonic
 from exporter.tracking.tasks import StalledError
 
 INTERNAL = "internal"

@@ -14,6 +14,7 @@ import structlog
 from exporter.api.client import WorkAPI
 from exporter.api.clock import CONFIRMATIONS
 from exporter.api.errors import APIError, InvalidResponse, TimedOut
+from exporter.spans import monotonic
 from exporter.tracking.ids import TimedID
 from exporter.tracking.ledger import Ledger
 from exporter.tracking.lookback import find_origin
@@ -24,7 +25,6 @@ from exporter.tracking.reader import Reader, TailLostError
 from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.snapshot import stats_of
 from exporter.tracking.source import Source
-from exporter.tracking.spans import monotonic
 from exporter.tracking.suspects import suspects
 from exporter.tracking.tasks import StalledError, unless_stalled
 from exporter.tracking.traversal import Traversal

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
+from exporter.spans import monotonic
 from exporter.tracking.account import Account, Key
 from exporter.tracking.checkpoint import KEPT_FOR
 from exporter.tracking.record import EnvironmentRecord
 from exporter.tracking.settings import TrackingSettings
-from exporter.tracking.spans import monotonic
 from exporter.tracking.tracker import Tracker
 from exporter.tracking.view import Conflict, EnvironmentIdentity, GoneEnvironment
 

@@ -1,7 +1,7 @@
 """The one environment a tracker reads, with the deadline and the cost of the refresh under way."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import inf
@@ -11,7 +11,7 @@ from exporter.api.client import Answer, WorkAPI
 from exporter.api.errors import InvalidResponse
 from exporter.api.requests import Endpoint
 from exporter.api.types import QueueStats, WorkItem, WorkPage
-from exporter.tracking.spans import monotonic
+from exporter.spans import monotonic
 from exporter.tracking.without_id import WithoutID
 
 T = TypeVar("T")
@@ -26,7 +26,6 @@ class Source:
         environment_id: The environment.
         patience: Seconds within which a failing request may be sent again where there is no deadline.
         page_interval: Seconds between the pages of one walk through the list (`conventions/rate-limits`).
-        now: Unix time on this machine's clock.
         deadline: On ``time.monotonic()``'s clock. Requests are sent after it, too, since what they bring serves the
             next scrape, but none is sent again. None where nobody waits: each call has ``patience`` from its start.
         background: Whether scrapes go first.
@@ -44,7 +43,6 @@ class Source:
     environment_id: str
     patience: float
     page_interval: float
-    now: Callable[[], float] = time.time
     deadline: float | None = None
     background: bool = False
     requests: int = 0
@@ -61,53 +59,43 @@ class Source:
 
     async def list(self, after_id: str | None) -> Answer[WorkPage]:
         """Read a full page after an ID, or the first."""
-        with self._call("list") as call:
+        with self._call("list"):
             answer = await self.api.list(
                 self.environment_id, after_id=after_id, deadline=self._until(), background=self.background
             )
             self.without_id.note(self.environment_id, after_id, answer.value)
-            return call.noted(answer)
+            return self._noted(answer)
 
     async def get(self, work_id: str) -> Answer[WorkItem]:
         """Read one item."""
-        with self._call("get") as call:
+        with self._call("get"):
             answer = await self.api.get(
                 self.environment_id, work_id, deadline=self._until(), background=self.background
             )
-            return call.noted(answer)
+            return self._noted(answer)
 
     async def stats(self) -> Answer[QueueStats]:
         """Read the API's own statistics."""
-        with self._call("stats") as call:
+        with self._call("stats"):
             answer = await self.api.stats(self.environment_id, deadline=self._until(), background=self.background)
-            return call.noted(answer)
+            return self._noted(answer)
 
     @contextmanager
-    def _call(self, endpoint: Endpoint) -> "Iterator[_Call]":
+    def _call(self, endpoint: Endpoint) -> Iterator[None]:
         if not self.left:
             message = f"{self.requests} requests were not enough; what the API answers leads nowhere"
             raise InvalidResponse(message, endpoint=endpoint)
         self.requests += 1
         try:
-            yield _Call(self, monotonic())
+            yield
         finally:
             self.moved = monotonic()
 
+    def _noted(self, answer: Answer[T]) -> Answer[T]:
+        """Note when the request was sent: what is read is as old as the first of them."""
+        if answer.sent.since < self.read_since:
+            self.read_at, self.read_since = answer.sent.at, answer.sent.since
+        return answer
+
     def _until(self) -> float:
         return time.monotonic() + self.patience if self.deadline is None else self.deadline
-
-
-@dataclass(slots=True)
-class _Call:
-    """One call, from the moment at which it began to wait for its turn."""
-
-    source: Source
-    began: float
-
-    def noted(self, answer: Answer[T]) -> Answer[T]:
-        """Note when the request was sent: what is read is as old as the first of them, however long it had waited."""
-        source = self.source
-        since = max(self.began, monotonic() - max(0.0, source.now() - answer.sent_at))
-        if since < source.read_since:
-            source.read_at, source.read_since = answer.sent_at, since
-        return answer

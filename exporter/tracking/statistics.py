@@ -6,9 +6,9 @@ from zlib import crc32
 
 import structlog
 
+from exporter.spans import monotonic
 from exporter.tracking.snapshot import Queue, Stats, stats_of
 from exporter.tracking.source import Source
-from exporter.tracking.spans import monotonic
 from exporter.tracking.witness import Difference, Witness
 
 STATS_EVERY = 3

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
-from exporter.tracking.spans import monotonic
+from exporter.spans import monotonic
 
 T = TypeVar("T")
 

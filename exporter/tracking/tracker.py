@@ -11,6 +11,8 @@ from math import inf
 import structlog
 
 from exporter.api.client import WorkAPI
+from exporter.api.clock import CONFIRMATIONS
+from exporter.spans import monotonic
 from exporter.tracking.ledger import Ledger
 from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.lookup import LeftOutError
@@ -22,7 +24,6 @@ from exporter.tracking.resync import Resync
 from exporter.tracking.settings import TrackingSettings
 from exporter.tracking.snapshot import Queue, Snapshot, Stats, queue_in_slices
 from exporter.tracking.source import Source
-from exporter.tracking.spans import monotonic
 from exporter.tracking.statistics import Statistics
 from exporter.tracking.tasks import unless_stalled
 from exporter.tracking.view import EnvironmentIdentity, EnvironmentView
@@ -280,8 +281,16 @@ class Tracker:
     async def _read_queue(self, source: Source, stats: asyncio.Task[Stats | None]) -> Queue:
         if self.resync.due:
             self.resync.start()
+        clock = self._api.clock
         async with self.resync.reading:
+            steps = clock.steps
             await self._read_changes(source, stats)
+            for _ in range(CONFIRMATIONS):
+                if not clock.in_doubt:
+                    break
+                await source.list(None)
+            if clock.steps != steps:  # some of it was read while the clock was believed to be another
+                await self._read_changes(source, stats)
             return await queue_in_slices(self.ledger, len(self._settings.metadata_keys))
 
     async def _read_changes(self, source: Source, stats: asyncio.Task[Stats | None]) -> None:
@@ -342,7 +351,6 @@ class Tracker:
         background = deadline is None
         return Source(
             *(self._api, self.environment.id, patience, self._page_interval),
-            now=self._now,
             deadline=deadline,
             background=background,
             without_id=self.ledger.without_id,

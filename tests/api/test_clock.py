@@ -21,12 +21,19 @@ NOW = 1_782_892_800.0
 
 
 class Told:
-    """A clock that is told the time of an API with this skew, and the local clock it is compared with."""
+    """A clock that is told the time of an API with this skew, and the local clock it is compared with.
+
+    Attributes:
+        skew: Seconds by which the API's clock is ahead of real time.
+        local: Real time.
+        ahead: Seconds by which this machine's clock is ahead of real time.
+    """
 
     def __init__(self, skew: float = 0.0) -> None:
         self.local = NOW
         self.skew = skew
-        self.clock = APIClock(lambda: self.local)
+        self.ahead = 0.0
+        self.clock = APIClock(lambda: self.local + self.ahead, lambda: self.local)
 
     def answer(self, *, there: float = 0.0, back: float = 0.0, pause: float = 0.0) -> None:
         """Answers at one time: so many seconds until their date is written, and from there until they are here."""
@@ -63,7 +70,7 @@ def _far_from_greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_nothing_is_known_before_the_first_answer() -> None:
-    clock = APIClock(lambda: NOW)
+    clock = APIClock(lambda: NOW, lambda: NOW)
     assert clock.skew is None
     assert clock.now() == NOW
 
@@ -83,7 +90,7 @@ def test_nothing_is_known_before_the_first_answer() -> None:
     ],
 )
 def test_an_answer_without_a_date_teaches_nothing(date: str | None) -> None:
-    clock = APIClock(lambda: NOW)
+    clock = APIClock(lambda: NOW, lambda: NOW)
     clock.observe(date, NOW, NOW)
     assert clock.skew is None
 
@@ -137,7 +144,6 @@ def test_a_large_skew_is_applied_as_it_is_estimated(skew: float) -> None:
     told = Told(skew)
     told.answer(there=0.01, back=0.01)
     assert told.clock.now() == told.local + told.estimate
-    assert told.clock.at(NOW - 60) == NOW - 60 + told.estimate
     assert abs(told.clock.now() - (told.local + skew)) <= RESOLUTION + 0.021
 
 
@@ -194,6 +200,30 @@ def test_outliers_that_disagree_confirm_nothing() -> None:
     for number in range(20):
         told.observe(NOW + 100 * (1 + number))
     assert told.estimate == 0
+
+
+@given(SKEWS, st.one_of(st.floats(-1e9, 1e9), st.floats(-3, 3)))
+def test_setting_this_machines_clock_moves_the_apis_only_within_the_headers_resolution(
+    skew: float, set_by: float
+) -> None:
+    told = Told(skew)
+    told.hear(there=0.01, back=0.01)
+    told.ahead = set_by
+    assert abs(told.clock.now() - (told.local + skew)) <= APPLIED_FROM + RESOLUTION + 0.021
+    assert abs(told.estimate - (skew - set_by)) <= RESOLUTION + 0.021
+    if abs(skew - set_by) >= APPLIED_FROM + RESOLUTION:
+        assert abs(told.clock.now() - (told.local + skew)) <= RESOLUTION + 0.021
+    assert not told.clock.in_doubt
+
+
+def test_an_answer_that_contradicts_puts_the_clock_in_doubt_until_the_next_ones_decide() -> None:
+    told = Told()
+    told.observe(NOW)
+    for off in (600, 0, 600, 600):
+        told.observe(NOW + off)
+        assert (told.clock.in_doubt, told.clock.steps) == (off != 0, 0)
+    told.observe(NOW + 600)
+    assert (told.clock.in_doubt, told.clock.steps) == (False, 1)
 
 
 @pytest.mark.parametrize(

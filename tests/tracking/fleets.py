@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 import httpx
 
 from exporter.api.client import ClientSettings
-from exporter.simulator import ManualClock, Simulation, create_app
+from exporter.simulator import Simulation, create_app
 from exporter.tracking.fleet import Fleet
 from exporter.tracking.settings import AccountSettings, TrackingSettings
 from exporter.tracking.view import EnvironmentIdentity, EnvironmentView, FleetView
 from tests.support.settings import account_settings, client_settings, tracking_settings
-from tests.tracking.harness import BASE_URL, Forgetful, GivenToken
+from tests.tracking.harness import BASE_URL, Forgetful, GivenToken, PassingClock
 from tests.tracking.virtual_time import VirtualLoop, VirtualTime
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class Account:
 
     def __init__(self, virtual: VirtualTime, tracking: TrackingSettings | None = None, **account: Any) -> None:
         self.virtual = virtual
-        self.clock = ManualClock()
+        self.clock = PassingClock(virtual)
         self.simulation = Simulation(clock=self.clock, seed=1)
         self.transport = Forgetful(httpx.ASGITransport(create_app(self.simulation)))
         self.runner = asyncio.Runner(loop_factory=lambda: VirtualLoop(virtual))
@@ -70,7 +70,6 @@ class Account:
 
     def wait(self, seconds: float) -> None:
         """Let time pass, everywhere, with whatever the fleet does meanwhile."""
-        self.clock.advance(seconds)
         self.run(asyncio.sleep(seconds))
 
     def restart(self) -> None:

@@ -12,6 +12,7 @@ import httpx
 
 from exporter.api.client import WorkAPI
 from exporter.simulator import DEFAULT_TOKEN, ManualClock, Options, Simulation, Truth, create_app
+from exporter.simulator.clock import microseconds
 from exporter.tracking import checkpoint
 from exporter.tracking.checkpoint import Checkpoint
 from exporter.tracking.record import EnvironmentRecord
@@ -48,6 +49,7 @@ class Forgetful(httpx.AsyncBaseTransport):
         requests: Every request so far.
         peak: The most requests that were under way at once.
         before: Called with each request before it is answered, so that something can happen between two of them.
+        dates: What the next answers say in `Date`, one each; None for the simulation's time.
     """
 
     inner: httpx.AsyncBaseTransport
@@ -56,6 +58,7 @@ class Forgetful(httpx.AsyncBaseTransport):
     requests: list[httpx.Request] = field(default_factory=list)
     peak: int = 0
     before: Callable[[httpx.Request], None] | None = None
+    dates: list[str | None] = field(default_factory=list)
     _under_way: int = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -65,7 +68,10 @@ class Forgetful(httpx.AsyncBaseTransport):
         self._under_way += 1
         self.peak = max(self.peak, self._under_way)
         try:
-            return await self._answer(request)
+            response = await self._answer(request)
+            if self.dates and (date := self.dates.pop(0)) is not None:
+                response.headers["date"] = date
+            return response
         finally:
             self._under_way -= 1
 
@@ -79,25 +85,38 @@ class Forgetful(httpx.AsyncBaseTransport):
 
 
 class PassingClock(ManualClock):
-    """Time that passes for everybody, or a wall clock that is set while time stands still.
+    """The clock of a simulated API: it goes on as time does, and can be set.
 
     Args:
-        virtual: What ``time.monotonic()`` says; None for the machine's own, which does not follow.
+        virtual: What ``time.monotonic()`` says; None for a clock that stands still until it is moved.
     """
 
     def __init__(self, virtual: VirtualTime | None) -> None:
         super().__init__()
         self._virtual = virtual
+        self._from = 0.0 if virtual is None else virtual.now
+
+    def now_us(self) -> int:
+        """Return the present in microseconds since the Unix epoch."""
+        return super().now_us() + self._passed_us()
+
+    def set_us(self, now_us: int) -> None:
+        """Set the clock to this moment, while time stands still."""
+        super().set_us(now_us - self._passed_us())
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
-        super().advance(seconds)
-        if self._virtual is not None:
+        """Let time pass, for everybody."""
+        if self._virtual is None:
+            super().advance(seconds)
+        else:
             self._virtual.now += seconds
+
+    def _passed_us(self) -> int:
+        return 0 if self._virtual is None else microseconds(self._virtual.now - self._from)
 
 
 class Watched:
-    """A simulated environment and its tracker, both on the simulation's own clock.
+    """A simulated environment and its tracker, with a clock of its own, which at first is the simulation's.
 
     Args:
         options: How the simulated API behaves.
@@ -105,6 +124,9 @@ class Watched:
         page_interval: Seconds between the pages of one walk through the list.
         virtual: Time that passes by itself, so that nothing has to be waited for; None for the machine's.
         **client: Further settings of the client.
+
+    Attributes:
+        ahead: Seconds by which this machine's clock is ahead of the API's.
     """
 
     def __init__(
@@ -117,6 +139,7 @@ class Watched:
         **client: Any,
     ) -> None:
         self.clock = PassingClock(virtual)
+        self.ahead = 0.0
         self.simulation = Simulation(clock=self.clock, options=options or Options(), seed=1)
         self.id = self.simulation.create_environment("gpu-workers")
         self.settings = settings or tracking_settings(min_interval=0)
@@ -124,7 +147,7 @@ class Watched:
         self.page_interval = page_interval
         self.runner = asyncio.Runner(loop_factory=None if virtual is None else lambda: VirtualLoop(virtual))
         reach = client_settings(BASE_URL, GivenToken(), **({"requests_per_second": 1_000_000} | client))
-        self.api = WorkAPI(reach, now=self.clock.now, transport=self.transport)
+        self.api = WorkAPI(reach, now=self.now, transport=self.transport)
         self.tracker = self.new_tracker()
 
     def __enter__(self) -> Self:
@@ -141,6 +164,10 @@ class Watched:
         self.run(self.api.close())
         self.runner.close()
 
+    def now(self) -> float:
+        """Unix time on this machine's clock."""
+        return self.clock.now() + self.ahead
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run to its end."""
         return self.runner.run(work)
@@ -154,7 +181,7 @@ class Watched:
             self.settings,
             page_interval=self.page_interval,
             record=record,
-            now=self.clock.now,
+            now=self.now,
         )
 
     def refresh(self) -> EnvironmentView:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from exporter import spans
 from exporter.api.errors import TimedOut
 from exporter.simulator import Latency, Status
-from exporter.tracking import spans
 from tests.tracking.conftest import Watch
 from tests.tracking.harness import Watched
 from tests.tracking.virtual_time import VirtualTime

@@ -16,6 +16,7 @@ from exporter.tracking.observation import Observation
 from tests.support.randomness import FACTOR
 from tests.tracking.harness import Watched
 from tests.tracking.reference import BOUNDS
+from tests.tracking.virtual_time import VirtualTime
 
 HISTOGRAMS = ("wait", "startup", "run", "drain")
 
@@ -127,9 +128,9 @@ class Lives:
 
 @settings(max_examples=60 * FACTOR)
 @given(seed=st.integers(0, 2**32))
-def test_whatever_lives_items_live_each_event_is_counted_once(seed: int) -> None:
+def test_whatever_lives_items_live_each_event_is_counted_once(virtual_time: VirtualTime, seed: int) -> None:
     chance = random.Random(seed)
-    with Watched(Options(lease_expiry="keep")) as watched:
+    with Watched(Options(lease_expiry="keep"), virtual=virtual_time) as watched:
         lives = Lives(watched, chance)
         for _ in range(chance.randrange(5)):
             lives.go_on(1000)
