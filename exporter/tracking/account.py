@@ -32,7 +32,7 @@ class Account:
     Attributes:
         watched: How many environments are read through the account.
         conflicts: Those that it sees, and that an account before it reads.
-        gone: Those that have left it lately.
+        gone: Those that have left it lately, and when, on the clock of ``spans``.
         schedule: In which order its environments are refreshed.
         ad_hoc: Environments that are not watched, and read when somebody asks for them.
     """
@@ -51,7 +51,7 @@ class Account:
         self.discovery = Discovery(settings, self.api, changed)
         self.watched = 0
         self.conflicts: tuple[Conflict, ...] = ()
-        self.gone: dict[str, GoneEnvironment] = {}
+        self.gone: dict[str, tuple[float, GoneEnvironment]] = {}
         self.schedule = Schedule(settings.client, tracking.max_staleness)
         self.ad_hoc = AdHoc(settings.name, self._unwatched_tracker)
         self._tracking = tracking
@@ -107,7 +107,7 @@ class Account:
             discovery_error=self.discovery.error,
             discovery_failure=self.discovery.failure,
             client_restarts=self.api.restarts,
-            gone=tuple(self.gone.values()),
+            gone=tuple(gone for _, gone in self.gone.values()),
             unmatched=self.discovery.selection.unmatched,
             conflicts=self.conflicts,
             skipped=self.discovery.skipped,

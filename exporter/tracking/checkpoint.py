@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from exporter.spans import monotonic
 from exporter.tracking.record import EnvironmentRecord, encoded, frozen, restore_lifecycle
 
 FORMAT = "qoder-work-exporter checkpoint"
@@ -60,6 +61,7 @@ class Checkpoint:
         self.path = path
         self.usable = True
         self._records: dict[tuple[str, str], EnvironmentRecord] = {}
+        self._kept_until: dict[tuple[str, str], float] = {}  # on the clock of spans: the other one may be set
         self._now = now
         self._written = b""
         self._lock: int | None = None
@@ -83,7 +85,8 @@ class Checkpoint:
         except ValueError as error:
             self._set_aside(str(error))
             return
-        self._records = {(record.base_url, record.environment_id): record for record in records}
+        for record in records:
+            self._remember(record, max(0.0, self._now() - record.saved_at))
         log.info("checkpoint read", path=str(self.path), environments=len(self._records))
         try:
             self._acquire()
@@ -96,7 +99,12 @@ class Checkpoint:
 
     def keep(self, record: EnvironmentRecord) -> None:
         """Remember an environment that is no longer watched."""
-        self._records[record.base_url, record.environment_id] = record
+        self._remember(record)
+
+    def _remember(self, record: EnvironmentRecord, age: float = 0.0) -> None:
+        key = record.base_url, record.environment_id
+        self._records[key] = record
+        self._kept_until[key] = monotonic() + KEPT_FOR - age
 
     def inherit(self, other: "Checkpoint") -> None:
         """Remember what another file knows, but for what this one knows from a later time."""
@@ -104,6 +112,7 @@ class Checkpoint:
             mine = self._records.get(key)
             if mine is None or mine.saved_at <= record.saved_at:
                 self._records[key] = record
+                self._kept_until[key] = other._kept_until[key]
 
     def encode(self, current: Iterable[EnvironmentRecord]) -> bytes | None:
         """The file's next content, or None if it is the same as before; the arguments are those of :meth:`gather`."""
@@ -121,9 +130,10 @@ class Checkpoint:
         if not self.usable:
             raise OSError("the file that is there can neither be read nor set aside")
         watched = {(record.base_url, record.environment_id): record for record in current}
-        oldest = self._now() - KEPT_FOR
-        others = {key: record for key, record in self._records.items() if record.saved_at >= oldest}
-        self._records = others | watched
+        now = monotonic()
+        self._kept_until |= dict.fromkeys(watched, now + KEPT_FOR)
+        self._kept_until = {key: until for key, until in self._kept_until.items() if until >= now}
+        self._records = {key: record for key, record in self._records.items() if key in self._kept_until} | watched
         return [frozen(record) if key in watched else record for key, record in self._records.items()]
 
     def pack(self, records: Iterable[EnvironmentRecord]) -> bytes | None:

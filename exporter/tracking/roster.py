@@ -81,7 +81,7 @@ class Roster:
                 if owner is not account:
                     conflicts.add((account.settings.name, Conflict(environment_id, name, owner.settings.name)))
                 elif environment_id in draining:
-                    leaving[key] = self._leaving.get(key, self._now())
+                    leaving[key] = self._leaving.get(key, monotonic())
                 else:
                     account.gone.pop(environment_id, None)
         self._part(wanted)
@@ -101,13 +101,13 @@ class Roster:
                 account=identity.account,
                 **identity.fields,
             )
-            account.gone[identity.id] = GoneEnvironment(identity.id, identity.name, self._now())
+            account.gone[identity.id] = monotonic(), GoneEnvironment(identity.id, identity.name, self._now())
             account.watched -= 1
             del self._leaving[key]
             self._park(key)
             account.discovery.forget(identity.id)
         for account in set(self._accounts.values()):
-            account.gone = {id_: gone for id_, gone in account.gone.items() if self._now() - gone.since < GONE_FOR}
+            account.gone = {id_: gone for id_, gone in account.gone.items() if monotonic() - gone[0] < GONE_FOR}
         for key, (since, _) in list(self._parked.items()):
             if monotonic() - since > KEPT_FOR:
                 del self._parked[key]
@@ -169,10 +169,10 @@ class Roster:
 
 
 def _is_drained(tracker: Tracker, since: float) -> bool:
-    """Whether an environment that left its account's list at this unix time has nothing more to show."""
+    """Whether an environment that left its account's list at this moment has nothing more to show."""
     view = tracker.view()
     last = view.outcomes[0] if view.outcomes else None
-    if last is None or last.at < since:
+    if last is None or tracker.refreshed_at < since:
         return False
     if last.succeeded:
         return view.history_complete and not tracker.items()

@@ -77,6 +77,8 @@ class Tracker:
         self.traversed_at = None if record is None else self._restore(record)
         self._corrected = self.ledger.corrections
         self.resync = self._new_resync()
+        if self.traversed_at is not None and self.traversed_at <= now():
+            self.resync.restore(now() - self.traversed_at)
 
     # -- for the fleet ------------------------------------------------------------------------------------------------
 
@@ -116,6 +118,11 @@ class Tracker:
     def begun_at(self) -> float:
         """When the last refresh began, on the clock of ``spans``; long ago if there was none."""
         return self._begun
+
+    @property
+    def refreshed_at(self) -> float:
+        """When the last refresh ended, on the clock of ``spans``; long ago if there was none."""
+        return self._results.ended
 
     @property
     def busy(self) -> bool:
@@ -218,18 +225,18 @@ class Tracker:
             self.traversed_at = None
         if other_labels and self._snapshot is not None:
             self._snapshot = replace(self._snapshot, queue=None)
+        age = self.resync.age
         self.resync = self._new_resync()
+        if why is None and age is not None:
+            self.resync.restore(age)
 
     def _new_resync(self) -> Resync:
-        resync = Resync(
+        return Resync(
             *(lambda: self.environment.fields, self._api, self._source, self.ledger, self.labeller),
             settings=self._settings,
             patience=self.patience,
             ended=self._resync_ended,
         )
-        if self.traversed_at is not None and self.traversed_at <= self._now():
-            resync.restore(self._now() - self.traversed_at)
-        return resync
 
     async def close(self) -> None:
         """Stop whatever is under way."""

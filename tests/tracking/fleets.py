@@ -26,17 +26,25 @@ class Account:
         virtual: Time that passes by itself.
         tracking: How environments are tracked.
         **account: Further settings of the account.
+
+    Attributes:
+        ahead: Seconds by which this machine's clock is ahead of the API's.
     """
 
     def __init__(self, virtual: VirtualTime, tracking: TrackingSettings | None = None, **account: Any) -> None:
         self.virtual = virtual
         self.clock = PassingClock(virtual)
+        self.ahead = 0.0
         self.simulation = Simulation(clock=self.clock, seed=1)
         self.transport = Forgetful(httpx.ASGITransport(create_app(self.simulation)))
         self.runner = asyncio.Runner(loop_factory=lambda: VirtualLoop(virtual))
         self.tracking = tracking or tracking_settings()
         self.settings = account_settings("default", self.reach(), **{"page_interval": 0.0, **account})
         self.fleet = self.new_fleet()
+
+    def now(self) -> float:
+        """Unix time on this machine's clock."""
+        return self.clock.now() + self.ahead
 
     def reach(self, token: str | None = None) -> ClientSettings:
         """How to reach the account."""
@@ -46,7 +54,7 @@ class Account:
 
     def new_fleet(self, *accounts: AccountSettings) -> Fleet:
         """A fleet as another process would make it."""
-        return Fleet(accounts or [self.settings], self.tracking, now=self.clock.now, transport=self.transport)
+        return Fleet(accounts or [self.settings], self.tracking, now=self.now, transport=self.transport)
 
     def environment(self, name: str, *states: str, **kwargs: Any) -> str:
         """Create an environment with items in these states."""

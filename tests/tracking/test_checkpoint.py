@@ -426,6 +426,20 @@ def test_an_environment_that_is_not_watched_now_is_kept_for_a_while(watched: Wat
     assert load(watched, path) is None
 
 
+@pytest.mark.parametrize("ahead", [-2 * KEPT_FOR, 2 * KEPT_FOR])
+def test_setting_the_clock_does_not_make_a_running_exporter_forget_what_is_not_watched_now(
+    watched: Watched, path: Path, ahead: float
+) -> None:
+    read(watched, 5)
+    save(watched, path)
+    file = Checkpoint(path, watched.now)
+    file.load()
+    watched.ahead = ahead
+    assert len(file.gather([])) == 1
+    watched.clock.advance(KEPT_FOR + 3600)
+    assert file.gather([]) == []
+
+
 def test_an_environment_that_is_watched_is_known_after_a_long_pause(watched: Watched, path: Path) -> None:
     read(watched, 5)
     save(watched, path)

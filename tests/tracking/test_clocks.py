@@ -69,3 +69,17 @@ def test_data_are_shown_as_long_whatever_this_machines_clock_says(watched: Watch
     watched.clock.advance(1)
     view = watched.tracker.view()
     assert (view.snapshot, view.up) == (None, False)
+
+
+@pytest.mark.parametrize("ahead", [-2 * DAY, 2 * DAY])
+def test_the_next_reading_of_the_whole_list_is_due_when_it_was_whatever_is_reconfigured(
+    watched: Watched, ahead: float
+) -> None:
+    watched.queue()
+    for _ in range(3):
+        watched.clock.advance(DAY / 4)
+        watched.ahead = ahead
+        watched.tracker.reconfigure(watched.api, watched.settings, page_interval=watched.clock.now())
+        assert not watched.tracker.resync.due
+    watched.clock.advance(DAY / 4)
+    assert watched.tracker.resync.due

@@ -242,6 +242,27 @@ def test_an_environment_that_is_missing_twice_and_idle_is_shown_as_gone_for_a_da
     assert account.collect().accounts[0].gone == ()
 
 
+@pytest.mark.parametrize("ahead", [-7200.0, 2 * GONE_FOR])
+def test_setting_this_machines_clock_makes_nothing_leave_sooner_or_later(begin: Begin, ahead: float) -> None:
+    account = begin()
+    account.environment("a", "queued")
+    gone = account.environment("b", "stopped")
+    account.start()
+    account.collect()
+    hide(account, gone)
+    account.wait(301 + RETRY_INTERVAL)
+    account.ahead = ahead
+    for _ in range(2):
+        account.collect()
+        account.wait(6)
+    assert names(account) == ["a"]
+    account.ahead = 0.0
+    for passed, expected in ((GONE_FOR - 60, [gone]), (60, [])):
+        account.wait(passed)
+        assert [each.id for each in account.collect().accounts[0].gone] == expected
+        account.ahead = ahead
+
+
 def test_an_archived_environment_stays_until_it_is_drained(begin: Begin) -> None:
     account = begin()
     environment_id = account.environment("a", "active")
