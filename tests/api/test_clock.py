@@ -207,7 +207,7 @@ def test_setting_this_machines_clock_moves_the_apis_only_within_the_headers_reso
     skew: float, set_by: float
 ) -> None:
     told = Told(skew)
-    told.hear(there=0.01, back=0.01)
+    told.answer(there=0.01, back=0.01)
     told.ahead = set_by
     assert abs(told.clock.now() - (told.local + skew)) <= APPLIED_FROM + RESOLUTION + 0.021
     assert abs(told.estimate - (skew - set_by)) <= RESOLUTION + 0.021
