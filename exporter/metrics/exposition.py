@@ -18,14 +18,15 @@ from exporter.metrics.lag import LoopLag
 from exporter.metrics.negotiation import accepts_gzip, choose_format
 from exporter.metrics.samples import Reload, Shape, add_rest
 from exporter.metrics.table import MetricSpec
-from exporter.metrics.templates import OF_THE_REST, Collected, Encoder, Templates
+from exporter.metrics.templates import OF_THE_REST, Collected, Encoder, Recurring, Templates
 from exporter.tracking.view import EnvironmentView, FleetView
 
 GZIP_LEVEL = 2
 """Of isal's four levels the one with the smallest result, and yet five times as fast as zlib's fastest."""
 
-COMPRESSED_AT_ONCE = 16
-"""Environments whose text takes less than a millisecond to compress: not worth the way to a thread and back."""
+SMALL = 16
+"""Environments whose text takes less than a millisecond to compress: not worth the way to a thread and back, nor to be
+sent in pieces."""
 
 FORMATS_KEPT = 2
 """How many formats' texts are kept: the scrapers of one fleet ask for one, a browser or curl for another."""
@@ -87,18 +88,25 @@ def encode_environment(view: EnvironmentView, scrape: Scrape, shape: Shape) -> t
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a scraper gets: headers, and the body piece by piece."""
+    """What a scraper gets: headers, and the body; one that is not small comes piece by piece."""
 
     headers: Mapping[str, str]
-    body: AsyncIterator[bytes]
+    body: bytes | AsyncIterator[bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """A body that can be sent to many, and its size in bytes where that is known."""
+    """A body that can be sent to many.
+
+    Attributes:
+        pieces: It, from the beginning.
+        size: Its bytes, where that is known.
+        small: Whether it is better sent at once.
+    """
 
     pieces: Callable[[], Iterator[bytes]]
-    size: int | None = None
+    size: int | None
+    small: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +121,15 @@ class _UnderWay:
         return self.view is view or self.view.environments == view.environments
 
 
+@dataclass(frozen=True, slots=True)
+class _Formatted:
+    """What writes one format and shape: environments, what is not theirs, and the process's families."""
+
+    environments: Templates
+    rest: Templates
+    process: Recurring
+
+
 class Exposition:
     """Turns views into answers; what has not changed since the last scrape is not rendered again.
 
@@ -125,7 +142,7 @@ class Exposition:
 
     def __init__(self, lag: LoopLag | None = None) -> None:
         self._lag = lag
-        self._templates: OrderedDict[Hashable, tuple[Templates, Templates]] = OrderedDict()
+        self._formats: OrderedDict[Hashable, _Formatted] = OrderedDict()
         self._blocks: OrderedDict[str, Blocks] = OrderedDict()
         self._under_way: dict[Hashable, list[_UnderWay]] = {}
         self._costs: deque[float] = deque(maxlen=ENCODINGS_MEASURED)
@@ -154,16 +171,21 @@ class Exposition:
         same = self._under_way.setdefault(key, [])
         encoding = next((one for one in same if one.shows(view)), None)
         if encoding is None:
-            blocks, templates = self._blocks_in((content_type, shape.key), encoder, shape)
-            rest = _Rest(encoder, templates, view, reload, self._lag)
+            formatted = self._format((content_type, shape.key), encoder, shape)
+            blocks = self._blocks_in(formatted.environments)
+            rest = _Rest(formatted, view, reload, self._lag)
             task = asyncio.create_task(self._body(blocks, rest, scrape, gzip=gzip), name="encode")
             encoding = _UnderWay(view, task)
             same.append(encoding)
             task.add_done_callback(lambda _: self._ended(key, encoding))
         body = await asyncio.shield(encoding.task)
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
+        if gzip:
+            headers["Content-Encoding"] = "gzip"
+        if body.small:
+            return Answer(headers, b"".join(body.pieces()))
         if body.size is not None:
-            headers |= {"Content-Encoding": "gzip", "Content-Length": str(body.size)}
+            headers["Content-Length"] = str(body.size)
         return Answer(headers, _one_by_one(body.pieces()))
 
     async def _body(self, blocks: Blocks, rest: "_Rest", scrape: Scrape, *, gzip: bool) -> _Body:
@@ -176,15 +198,16 @@ class Exposition:
             yield from chunks(blocks.sections, rendered, chosen)
             yield end
 
+        small = len(rendered) <= SMALL
         if gzip:
-            if len(rendered) <= COMPRESSED_AT_ONCE:
+            if small:
                 compressed = list(_compressed(pieces()))
             else:
                 loop = asyncio.get_running_loop()
                 compressed = await loop.run_in_executor(self._threads, lambda: list(_compressed(pieces())))
-            body = _Body(lambda: iter(compressed), sum(map(len, compressed)))
+            body = _Body(lambda: iter(compressed), sum(map(len, compressed)), small)
         else:
-            body = _Body(pieces)
+            body = _Body(pieces, None, small)
         self._costs.append(time.monotonic() - began)
         return body
 
@@ -194,38 +217,42 @@ class Exposition:
         if not others:
             del self._under_way[key]
 
-    def _blocks_in(self, key: Hashable, encoder: Encoder, shape: Shape) -> tuple[Blocks, Templates]:
-        """The texts in a format and shape; formats that do not differ for our names share them. And the rest's form."""
-        found = self._templates.get(key)
+    def _format(self, key: Hashable, encoder: Encoder, shape: Shape) -> _Formatted:
+        """What writes a format and shape."""
+        found = self._formats.get(key)
         if found is None:
-            found = self._templates[key] = Templates(encoder, shape), Templates(encoder, shape, OF_THE_REST)
-        templates, rest = found
-        self._templates.move_to_end(key)
+            rest = Templates(encoder, shape, OF_THE_REST)
+            found = self._formats[key] = _Formatted(Templates(encoder, shape), rest, Recurring(encoder))
+        self._formats.move_to_end(key)
+        while len(self._formats) > TEMPLATES_KEPT:
+            self._formats.popitem(last=False)
+        return found
+
+    def _blocks_in(self, templates: Templates) -> Blocks:
+        """The texts of environments; formats that do not differ for our names share them."""
         blocks = self._blocks.setdefault(templates.text, Blocks(templates))
         self._blocks.move_to_end(templates.text)
         while len(self._blocks) > FORMATS_KEPT:
             self._blocks.popitem(last=False)
-        while len(self._templates) > TEMPLATES_KEPT:
-            self._templates.popitem(last=False)
-        return blocks, rest
+        return blocks
 
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
     """What stands after the environments: a few families, encoded for each scrape."""
 
-    encoder: Encoder
-    templates: Templates
+    formatted: _Formatted
     view: FleetView
     reload: Reload | None
     lag: LoopLag | None
 
     def text(self, scrape: Scrape) -> bytes:
-        out = Once(self.templates)
+        templates = self.formatted.rest
+        out = Once(templates)
         add_rest(out, self.view, self.reload, None if self.lag is None else self.lag.longest(time.monotonic()))
-        sections = self.templates.sections
+        sections = templates.sections
         chosen = [index for index, section in enumerate(sections) if scrape.wants(section.spec)]
-        process = self.encoder(Collected(filter(scrape.wants, _process.collect())))
+        process = self.formatted.process.text(list(filter(scrape.wants, _process.collect())))
         return b"".join((*chunks(sections, [out.block()], chosen), process))
 
 

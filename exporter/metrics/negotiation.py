@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from prometheus_client.exposition import choose_encoder
@@ -15,6 +16,9 @@ TEXT_VERSIONS = frozenset({"0.0.4", "1.0.0"})
 
 _MAX_LENGTH = 4096
 """Characters of a header that are looked at; scrapers send a few hundred."""
+
+_HEADERS_KEPT = 64
+"""How many headers' meanings are kept: a scraper sends the same ones with each scrape."""
 
 
 class Coding(enum.Enum):
@@ -34,6 +38,7 @@ class Accepted(NamedTuple):
     weight: float
 
 
+@lru_cache(_HEADERS_KEPT)
 def choose_format(accept: str | None) -> tuple[Encoder, str]:
     """Return prometheus_client's encoder for the format that is accepted most, and its content type.
 
@@ -53,6 +58,7 @@ def accepts_gzip(accept_encoding: str | None) -> bool:
     return coding(accept_encoding) in {Coding.GZIP, Coding.GZIP_ONLY}
 
 
+@lru_cache(_HEADERS_KEPT)
 def coding(accept_encoding: str | None) -> Coding:
     """Return what a client leaves of gzip and identity, the codings that there are."""
     weights = {element.name: element.weight for element in _accepted(accept_encoding or "")}

@@ -196,6 +196,41 @@ class Templates:
                 self.values[spec] = first, ValueTemplate(line, labels)
 
 
+class Recurring:
+    """The text of families whose samples recur from scrape to scrape with other values, as those of a process do.
+
+    Args:
+        encoder: Writes the format.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._layout: Sequence[object] = ()
+        self._template = ""
+
+    def text(self, families: Sequence[Metric]) -> bytes:
+        """Return what the encoder writes for these families."""
+        samples = [sample for family in families for sample in family.samples]
+        if any(sample.timestamp or sample.exemplar or sample.native_histogram for sample in samples):
+            return self._encoder(Collected(families))
+        layout = [
+            *((family.name, family.type, family.unit, family.documentation) for family in families),
+            *((sample.name, sample.labels) for sample in samples),  # each name belongs to one family
+        ]
+        if layout != self._layout:
+            self._template, self._layout = self._of(families), layout
+        return (self._template % tuple([number(sample.value) for sample in samples])).encode()
+
+    def _of(self, families: Iterable[Metric]) -> str:
+        zeros = []
+        for family in families:
+            zero = Metric(family.name, family.documentation, family.type, family.unit)
+            zero.samples = [sample._replace(value=0.0) for sample in family.samples]
+            zeros.append(zero)
+        lines = self._encoder(Collected(zeros)).decode().replace("%", "%%").splitlines(keepends=True)
+        return "".join(line if line.startswith("#") else _VALUE.sub(" %s", line) for line in lines)
+
+
 def _marked(encoder: Encoder, spec: MetricSpec, shape: Shape) -> str:
     """Return what the encoder writes for a sample whose labels are marks and whose values are 0."""
     families = Families(shape)

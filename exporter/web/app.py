@@ -115,7 +115,7 @@ def create_app(exporter: Exporter, lag: LoopLag | None = None) -> Starlette:
     ]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Compressed)],
+        middleware=[Middleware(Compressed, besides={exporter.settings.telemetry_path})],
         exception_handlers={404: pages.not_found},
     )
     app.router.redirect_slashes = False  # it would redirect to whatever the Host header says
@@ -146,6 +146,8 @@ class _Pages:
         )
         shape = Shape(view.metadata_keys, self.exporter.settings.histograms)
         answer = await self.exposition.encode(view, scrape, reload=self.exporter.loaded, shape=shape)
+        if isinstance(answer.body, bytes):
+            return Response(answer.body, headers=answer.headers)
         return StreamingResponse(answer.body, headers=answer.headers)
 
     async def healthy(self, _request: Request) -> Response:

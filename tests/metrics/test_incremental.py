@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -9,17 +10,19 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.samples import Exemplar
 
 from exporter.api.errors import REASONS
 from exporter.api.requests import Endpoint, RequestCounts
 from exporter.histogram import REQUEST_SECONDS, SECONDS_TO_A_WEEK, Example, Histogram
 from exporter.metrics import blocks
-from exporter.metrics.exposition import Exposition, Scrape
+from exporter.metrics.exposition import Answer, Exposition, Scrape
 from exporter.metrics.families import families
 from exporter.metrics.negotiation import choose_format
 from exporter.metrics.samples import Shape
 from exporter.metrics.table import METRICS
-from exporter.metrics.templates import OF_ENVIRONMENTS, Collected
+from exporter.metrics.templates import OF_ENVIRONMENTS, Collected, Recurring
 from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.snapshot import Queue, Snapshot, Stats
 from exporter.tracking.view import AccountView, EnvironmentIdentity, EnvironmentView, FleetView
@@ -39,15 +42,20 @@ ENDPOINTS: tuple[Endpoint, ...] = ("list", "get", "stats", "environments")
 HISTOGRAMS = [spec.name for spec in METRICS if "histogram" in spec.type]
 
 
+async def whole(answer: Answer) -> bytes:
+    """The body of an answer."""
+    return answer.body if isinstance(answer.body, bytes) else b"".join([piece async for piece in answer.body])
+
+
 def encoded(exposition: Exposition, view: FleetView, scrape: Scrape, shape: Shape | None = None) -> bytes:
     """The body of an answer, without compression."""
 
     async def answer() -> bytes:
         got = await exposition.encode(view, scrape, reload=RELOAD, shape=shape)
-        body = b"".join([chunk async for chunk in got.body])
+        body = await whole(got)
         if got.headers.get("Content-Encoding") != "gzip":
             return body
-        assert got.headers["Content-Length"] == str(len(body))
+        assert isinstance(got.body, bytes) or got.headers["Content-Length"] == str(len(body))
         return gzip.decompress(body)
 
     return asyncio.run(answer())
@@ -243,7 +251,7 @@ def test_scrapers_that_come_together_share_one_encoding(monkeypatch: pytest.Monk
         scrape = Scrape(ACCEPTED["OpenMetrics"], "gzip")
         answers = await asyncio.gather(*(exposition.encode(replace(view), scrape) for _ in range(50)))
         assert exposition._under_way == {}
-        return {b"".join([chunk async for chunk in answer.body]) for answer in answers}
+        return {await whole(answer) for answer in answers}
 
     (body_of_all,) = asyncio.run(together())
     assert len(encodings) == 1
@@ -260,7 +268,7 @@ def test_a_scraper_that_comes_later_with_other_data_gets_those() -> None:
         exposition = Exposition()
         views = [fleet(environment(corrections=number)) for number in (1, 2)]
         answers = await asyncio.gather(*(exposition.encode(view, Scrape()) for view in views))
-        return [b"".join([chunk async for chunk in answer.body]) for answer in answers]
+        return [await whole(answer) for answer in answers]
 
     first, second = asyncio.run(both())
     assert b'corrections_total{environment="gpu-workers",environment_id="%s"} 1.0' % b"env_" not in first
@@ -279,7 +287,7 @@ def test_a_scraper_that_leaves_takes_the_encoding_from_nobody() -> None:
         second = asyncio.create_task(exposition.encode(view, Scrape()))
         await asyncio.sleep(0)
         first.cancel()
-        return b"".join([chunk async for chunk in (await second).body])
+        return await whole(await second)
 
     assert b"e19" in asyncio.run(leaving())
 
@@ -310,6 +318,7 @@ def test_a_long_text_comes_in_chunks() -> None:
     async def sizes() -> list[int]:
         view = fleet(*(environment(f"e{number}", f"env_{number}") for number in range(100)))
         answer = await Exposition().encode(view, Scrape())
+        assert not isinstance(answer.body, bytes)
         return [len(chunk) async for chunk in answer.body]
 
     found = asyncio.run(sizes())
@@ -347,3 +356,42 @@ def test_the_cost_of_the_last_encodings_is_known() -> None:
     assert exposition.cost == 0
     encoded(exposition, fleet(), Scrape())
     assert exposition.cost > 0
+
+
+def process(seconds: float, files: float, version: str = "3.11") -> list[Metric]:
+    """Families as a process has them."""
+    info = GaugeMetricFamily("python_info", '50 % of it, "as it is": 0.0', labels=["version", "implementation"])
+    info.add_metric([version, 'C%sPython "\n'], 1.0)
+    cpu = CounterMetricFamily("process_cpu_seconds", "Total. 0.0", seconds)
+    collected = CounterMetricFamily("python_gc_objects_collected", "Objects", labels=["generation"])
+    for generation in range(3):
+        collected.add_metric([str(generation)], files * generation)
+    return [info, cpu, collected]
+
+
+@pytest.mark.parametrize("accept", ACCEPTED.values(), ids=ACCEPTED)
+def test_what_recurs_is_what_prometheus_client_writes(accept: str) -> None:
+    encoder, _ = choose_format(accept)
+    recurring = Recurring(encoder)
+    for families_ in (
+        process(0.0, 0.0),
+        process(1e9 + 0.5, math.inf),
+        process(math.nan, -0.0),
+        process(2.5, 3, version="3.12"),  # other labels
+        process(2.5, 3, version="3.12")[1:],  # other families
+        [],
+    ):
+        assert recurring.text(families_) == encoder(Collected(families_))
+
+
+def test_families_that_recur_with_exemplars_keep_them() -> None:
+    encoder, _ = choose_format(ACCEPTED["OpenMetrics"])
+    recurring = Recurring(encoder)
+    for work_id in ("work_1", "work_2"):
+        without = Metric("seen", "Items", "counter")
+        without.add_sample("seen_total", {}, 1.0)
+        assert recurring.text([without]) == encoder(Collected([without]))
+        family = Metric("seen", "Items", "counter")
+        family.add_sample("seen_total", {}, 1.0, exemplar=Exemplar({"work_id": work_id}, 1.0))
+        assert recurring.text([family]) == encoder(Collected([family]))
+        assert work_id.encode() in recurring.text([family])
