@@ -5,7 +5,8 @@ import gzip
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -38,7 +39,7 @@ ACCEPTED = {
     },
     "OpenMetrics": "application/openmetrics-text",
 }
-ENDPOINTS: tuple[Endpoint, ...] = ("list", "get", "stats", "environments")
+ENDPOINTS: tuple[Endpoint, ...] = get_args(Endpoint)
 HISTOGRAMS = [spec.name for spec in METRICS if "histogram" in spec.type]
 
 
@@ -227,9 +228,11 @@ def test_the_texts_of_few_formats_are_kept() -> None:
 
 
 def test_an_environment_that_nobody_asks_for_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "KEPT_SECONDS", 0.0)
+    moment = 1000.0
+    monkeypatch.setattr(blocks, "time", SimpleNamespace(monotonic=lambda: moment))
     exposition = Exposition()
     encoded(exposition, fleet(environment("a", "env_a")), Scrape())
+    moment += blocks.KEPT_SECONDS + 1
     encoded(exposition, fleet(environment("b", "env_b")), Scrape())
     (texts,) = exposition._blocks.values()
     assert {identity.name for identity in texts._kept} == {"b"}
