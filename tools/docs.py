@@ -3,16 +3,22 @@
 With ``--check`` nothing is written; the exit status is 1 if a page is not current.
 """
 
+import re
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from exporter import advice
+from exporter.metrics.families import environment_families
+from exporter.metrics.samples import Shape
 from exporter.metrics.table import ENVIRONMENT, METRICS, MetricSpec
+from exporter.metrics.templates import OF_ENVIRONMENTS
 from exporter.mixin.promql import duration
 from exporter.mixin.rules.catalogue import alerts, recorded
 from exporter.thresholds import REASONS, Thresholds
+from tests.metrics.views import environment
 from tests.rules.shapes import SHAPES
 from tools.markdown import fill, table
 from tools.reference import settings
@@ -103,10 +109,43 @@ def _firing(first: Mapping[str, int]) -> str:
     return "; ".join(words) or "nothing"
 
 
+def failures_table() -> str:
+    """Every reason why a refresh fails, with what it means and what to do."""
+    return table(
+        ("`reason`", "meaning", "what to do"),
+        ((f"`{reason}`", found.meaning, _keys(found.next_step)) for reason, found in advice.FAILURES.items()),
+    )
+
+
+def _keys(text: str) -> str:
+    """The text with the configuration's keys in it written as code."""
+    return re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", r"`\g<0>`", text)
+
+
+def series_sentence() -> str:
+    """How many series an environment has."""
+    names = [spec.name for spec in OF_ENVIRONMENTS if spec.type in {"histogram", "gaugehistogram"}]
+    usual, few, none = (
+        series(Shape(histograms=dict.fromkeys(chosen, bounds)))
+        for chosen, bounds in (((), ()), (names, (60.0, 600.0, 3600.0)), (names, None))
+    )
+    return (
+        f"There are **{usual}** series per environment by default, {few} with three buckets each, "
+        f"{none} without any histogram."
+    )
+
+
+def series(shape: Shape) -> int:
+    """How many series an environment of which everything is known has in this shape."""
+    found = environment_families(environment(), shape)
+    return sum(len(family.samples) for family in found)
+
+
 PLACES: Mapping[str, Mapping[str, Callable[[], str]]] = {
-    "README.md": {"metrics": metrics_table},
+    "README.md": {"metrics": metrics_table, "series": series_sentence, "failures": failures_table},
     "docs/metrics.md": {"metrics": metrics_table},
     "docs/configuration.md": {"settings": settings},
+    "docs/operating.md": {"failures": failures_table},
     "docs/architecture.md": {"layers": layers_list},
     "docs/alerts.md": {
         "shapes": shapes_table,

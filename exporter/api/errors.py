@@ -3,8 +3,8 @@
 The class is chosen by the HTTP status first and never by the message (`conventions/errors`). A message may quote what
 the API said, bounded, masked and on one line (:mod:`exporter.api.words`); it never quotes what was sent.
 
-To add a reason: a class here, in `REASONS` by itself; a row in the README; a colour in ``exporter/mixin/palette.py``.
-Tests compare them.
+To add a reason, a class here puts it into `REASONS` by itself; CONTRIBUTING.md says what else there is to do, and tests
+compare it.
 """
 
 from typing import ClassVar
@@ -18,6 +18,7 @@ class APIError(Exception):
     Attributes:
         reason: The failure's name in ``qoder_work_refresh_failures_total``.
         transient: Whether the same call may succeed a moment later, so that it is retried.
+        refusal: Whether it says that this environment is not to be read, by this account or at all.
         endpoint: The call that failed.
         status: The HTTP status, or None where no answer came.
         retry_after: Seconds the API asked to wait, or None.
@@ -26,6 +27,7 @@ class APIError(Exception):
 
     reason: ClassVar[str]
     transient: ClassVar[bool]
+    refusal: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -55,6 +57,7 @@ class Forbidden(APIError):
 
     reason = "permission"
     transient = False
+    refusal = True
 
 
 class NotFound(APIError):
@@ -62,6 +65,7 @@ class NotFound(APIError):
 
     reason = "not_found"
     transient = False
+    refusal = True
 
 
 class BadRequest(APIError):
@@ -69,6 +73,7 @@ class BadRequest(APIError):
 
     reason = "not_self_hosted"
     transient = False
+    refusal = True
 
 
 class RateLimited(APIError):
@@ -106,16 +111,16 @@ class InvalidResponse(APIError):
     transient = False
 
 
-_CLASSES: tuple[type[APIError], ...] = (
-    *(Unauthenticated, Forbidden, NotFound, BadRequest),
-    *(RateLimited, TimedOut, NetworkError, ServerError, InvalidResponse),
-)
+_CLASSES = tuple(APIError.__subclasses__())
 
 REASONS: tuple[str, ...] = tuple(error.reason for error in _CLASSES)
 """Every failure's name."""
 
 RETRIED: tuple[str, ...] = tuple(error.reason for error in _CLASSES if error.transient)
 """The names of the failures after which a request is sent again."""
+
+REFUSALS: tuple[str, ...] = tuple(error.reason for error in _CLASSES if error.refusal)
+"""The names of the failures that say that this environment is not to be read, by this account or at all."""
 
 _BY_STATUS: dict[int, type[APIError]] = {
     400: BadRequest,

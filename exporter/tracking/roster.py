@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
+from exporter.api.errors import REFUSALS
 from exporter.spans import monotonic
 from exporter.tracking.account import Account, Key
 from exporter.tracking.checkpoint import KEPT_FOR
@@ -16,9 +17,6 @@ from exporter.tracking.view import Conflict, EnvironmentIdentity, GoneEnvironmen
 
 GONE_FOR = 86400.0
 """Seconds for which an environment that has left its account is shown as gone."""
-
-FINAL = ("not_found", "not_self_hosted", "permission")
-"""Failures of an environment that is no longer listed which say that it cannot be read any more."""
 
 log = structlog.get_logger()
 
@@ -176,4 +174,4 @@ def _is_drained(tracker: Tracker, since: float) -> bool:
         return False
     if last.succeeded:
         return view.history_complete and not tracker.items()
-    return last.reason in FINAL
+    return last.reason in REFUSALS

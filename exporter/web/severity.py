@@ -6,6 +6,7 @@ from math import inf
 from typing import Literal
 
 from exporter import advice
+from exporter.api.errors import REFUSALS
 from exporter.histogram import Histogram
 from exporter.thresholds import Thresholds
 from exporter.tracking.observation import QUEUED, STARTING, STOPPING, Observation
@@ -16,9 +17,6 @@ Severity = Literal["critical", "warning", "unknown", "ok"]
 """Worst first. Unknown is what cannot be judged: nothing has been read yet, or what was read is old."""
 
 RANKS: dict[Severity, int] = {"critical": 0, "warning": 1, "unknown": 2, "ok": 3}
-
-REFUSALS = ("permission", "not_found", "not_self_hosted")
-"""Failures that say that this environment is not to be read, by this account or at all."""
 
 DEFAULTS = Thresholds()
 

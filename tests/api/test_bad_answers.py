@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import httpx
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.api import errors
+from exporter.api.requests import Endpoint
 from exporter.api.types import EnvironmentPage, QueueStats, WorkItem, WorkPage
 from exporter.simulator import DEFAULT_TOKEN, Garbage, ManualClock, Reset, Simulation, SimulatorServer, Truncate
 from exporter.simulator.faults import AnyFault
@@ -99,6 +100,7 @@ async def test_a_real_server_that_answers_badly(fault: AnyFault, reason: str) ->
             "stats": lambda: api.stats(environment_id, deadline=at_once()),
             "environments": lambda: api.environments(deadline=at_once()),
         }
+        assert calls.keys() == set(get_args(Endpoint))
         for endpoint, call in calls.items():
             with pytest.raises(errors.APIError) as failure:
                 await call()

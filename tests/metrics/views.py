@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from exporter.api.errors import REASONS
-from exporter.api.requests import RequestCounts
+from exporter.api.requests import Endpoint, RequestCounts
 from exporter.histogram import Example, Histogram
 from exporter.metrics.families import families
 from exporter.metrics.samples import Reload
@@ -93,7 +93,7 @@ def environment(name: str = "gpu-workers", id_: str = ID, **changes: Any) -> Env
 def account(**changes: Any) -> AccountView:
     """An account that has asked all endpoints."""
     requests = RequestCounts(paced_seconds=1.5)
-    for endpoint in ("list", "get", "stats", "environments"):
+    for endpoint in get_args(Endpoint):
         requests.answered(endpoint, "200", 0.04)
     requests.answered("list", "error", 10.0)
     requests.retries["timeout"] = 1

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from exporter.api.errors import REASONS
 from exporter.histogram import REQUEST_SECONDS, SECONDS_TO_A_WEEK
 from exporter.metrics.table import METRICS, MetricSpec
 from exporter.mixin.rules.catalogue import alerts, recorded
@@ -77,7 +78,7 @@ def test_values_of_labels_exist(names: Names) -> None:
         if label == "state":
             assert set(value.strip('"').split("|")) <= states
         if label == "reason":
-            assert set(value.strip('"').split("|")) <= {"auth", "permission", "not_found", "not_self_hosted"}
+            assert set(value.strip('"').split("|")) <= set(REASONS)
 
 
 def test_bucket_bounds_exist(rule: Alert | Recording) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from exporter.api.errors import REFUSALS
 from exporter.mixin.labels import BY_ENVIRONMENT, ENVIRONMENT
 from exporter.mixin.promql import duration, number, spoken
 from exporter.mixin.rules.annotations import ACCOUNT_NAME, COUNT, ENVIRONMENT_NAME, EXPORTER_NAME, FOR_SECONDS, SHARE
@@ -17,7 +18,7 @@ REFUSED_SHARE = (
 )
 """The share of refused requests among an account's, by exporter; 0 where none was refused."""
 
-REFUSED = f'{FAILURES}{{reason=~"permission|not_found|not_self_hosted"}} > 0'
+REFUSED = f'{FAILURES}{{reason=~"{"|".join(REFUSALS)}"}} > 0'
 
 
 def alerts(thresholds: Thresholds) -> Iterator[Alert]:
