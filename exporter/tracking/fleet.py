@@ -174,12 +174,17 @@ class Fleet:
         return next((tracker.items() for tracker in self._trackers(environment)), ())
 
     def interrupt(self) -> None:
-        """Let every call of :meth:`collect` under way, and every later one, show at once what there is."""
+        """Let every call of :meth:`collect` under way, and every later one, show at once what there is.
+
+        No refresh begins any more.
+        """
         self._interrupted.set()
 
     async def close(self) -> None:
         """Stop everything under way, write the checkpoint, and close the connections."""
         self.interrupt()
+        for account in self._accounts:
+            account.schedule.close()  # or the end of one refresh would be another's turn
         await asyncio.gather(*(account.discovery.close() for account in self._accounts))
         await self._roster.close()
         if self._keeper is not None:
@@ -214,6 +219,8 @@ class Fleet:
 
     def _refresh(self, deadline: float, only: EnvironmentIdentity | None) -> set[asyncio.Future[None]]:
         """Let refreshes begin that are due, and return those under way: one by itself at once, all in their order."""
+        if self._interrupted.is_set():
+            return set()
         if only is not None:
             return {task for tracker in self._trackers(only) if (task := tracker.refresh(deadline)) is not None}
         begun: set[asyncio.Future[None]] = set()

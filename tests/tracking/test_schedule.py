@@ -177,3 +177,20 @@ def test_an_environment_that_waits_for_its_turn_can_be_left_out(begin: Begin) ->
     start = account.virtual.now
     account.run(leave())
     assert account.virtual.now - start < 5
+
+
+@pytest.mark.parametrize("when", [0.01, 0.3, 5.0])
+def test_closing_in_the_middle_of_a_scrape_leaves_nothing_that_goes_on(begin: Begin, when: float) -> None:
+    """An environment whose turn comes because another's refresh is cancelled would be read with a closed client."""
+    account = begin(100, "active")
+    account.start()
+    account.simulation.faults.add(Status(status=503, probability=0.5))
+
+    async def close_in_the_middle() -> set[str]:
+        collecting = asyncio.create_task(account.fleet.collect(time.monotonic() + 9.5))
+        await asyncio.sleep(when)
+        await account.fleet.close()
+        await collecting
+        return {task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+
+    assert account.run(close_in_the_middle()) == set()
