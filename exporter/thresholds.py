@@ -44,9 +44,9 @@ class Thresholds:
     )
 
     no_workers_wait: float = _of(
-        480, "seconds", "A worker scaled up from zero has started by then, including a new node and its images."
+        540, "seconds", "A worker scaled up from zero has started by then, including a new node and its images."
     )
-    no_workers_for: float = _of(120, "seconds", "More than one refresh has seen it.")
+    no_workers_for: float = _of(60, "seconds", "More than one refresh has seen it.")
     idle_window: float = _of(
         600, "seconds", "Nothing was acknowledged in this time. The only sign of idle workers without a Worker-ID."
     )
@@ -57,12 +57,12 @@ class Thresholds:
         900, "seconds", "The queue is compared with its length this long ago: one that shrank is draining."
     )
     growing_items: float = _of(3, "items", "Growth by fewer items may be one user; QoderWorkQueueStalled sees those.")
-    growing_for: float = _of(120, "seconds", "More than one refresh has seen it.")
+    growing_for: float = _of(60, "seconds", "More than one refresh has seen it.")
     queue_stalled_age: float = _of(
         900, "seconds", "Three times the objective's wait: somebody has waited for a session for minutes."
     )
     queue_stalled_for: float = _of(
-        120, "seconds", "The age itself is the proof; this only requires more than one refresh."
+        60, "seconds", "The age itself is the proof; this only requires more than one refresh."
     )
     backlog_age: float = _of(300, "seconds", "The objective's wait: below it a backlog has no impact.")
     backlog_horizon: float = _of(
@@ -95,7 +95,7 @@ class Thresholds:
         "seconds",
         "Workers usually ask for a lease of 60 s and renew it every 30 s: two leases have been missed.",
     )
-    heartbeat_late_for: float = _of(120, "seconds", "A worker that pauses, for instance to collect garbage, recovers.")
+    heartbeat_late_for: float = _of(60, "seconds", "A worker that pauses, for instance to collect garbage, recovers.")
     heartbeat_lost: float = _of(
         600, "seconds", "The API clamps every lease to 600 s at most: no lease can still be alive."
     )

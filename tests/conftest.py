@@ -39,7 +39,14 @@ def _needed_programs(request: pytest.FixtureRequest) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the checks of linters that are not at hand: no distribution has them, so they cannot be required."""
+    """Leave out what is only for long runs, and the checks of linters that are not at hand.
+
+    No distribution has these linters, so they cannot be required.
+    """
+    if not randomness.LONG:
+        too_long = [item for item in items if any(found.kwargs.get("only") for found in item.iter_markers("long"))]
+        items[:] = [item for item in items if item not in too_long]
+        config.hook.pytest_deselected(items=too_long)
     left_out = [item for item in items if any(shutil.which(name) is None for name in _named(item, "linter"))]
     if left_out:
         items[:] = [item for item in items if item not in left_out]

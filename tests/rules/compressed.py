@@ -66,16 +66,15 @@ def prometheus_config(factor: float, rules_path: str, alertmanager: str, interva
     return yaml.safe_dump(config)
 
 
-def prometheus_flags(factor: float, **further: float) -> list[str]:
-    """Prometheus' own defaults, and further flags, as seconds before they are divided."""
+def prometheus_flags(factor: float) -> list[str]:
+    """The defaults of Prometheus' flags that are durations."""
     usual = {
-        "query.lookback-delta": 300.0,
-        "rules.alert.for-outage-tolerance": 3600.0,
-        "rules.alert.for-grace-period": 600.0,
-        "rules.alert.resend-delay": 60.0,
+        "query.lookback-delta": 300,
+        "rules.alert.for-outage-tolerance": 3600,
+        "rules.alert.for-grace-period": 600,
+        "rules.alert.resend-delay": 60,
     }
-    given = {name.replace("_", "-"): value for name, value in further.items()}
-    return [f"--{name}={duration(value / factor)}" for name, value in (usual | given).items()]
+    return [f"--{name}={duration(seconds / factor)}" for name, seconds in usual.items()]
 
 
 def alertmanager_config(factor: float, listener_url: str) -> dict[str, Any]:

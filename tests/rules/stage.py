@@ -19,10 +19,11 @@ from tests.rules import compressed
 from tests.rules.alerting import Listener, Notification, about, alertmanager
 from tests.rules.outages import Values
 from tests.rules.queues import TARGET
+from tests.support.waiting import until
 from tools.drawing.query_api import Prometheus
 
 INTERVAL = 30
-"""Seconds, before they are divided, between scrapes and between evaluations."""
+"""Seconds, before they are divided, between scrapes and between evaluations, where nothing else is said."""
 
 
 class Exporters:
@@ -130,23 +131,38 @@ def pages(exporters: Exporters, told: Sequence[Notification]) -> list[Page]:
 
 @contextlib.contextmanager
 def evaluating(
-    folder: Path, exporters: Exporters, manager_url: str, data: Path | None = None, **flags: float
+    folder: Path,
+    exporters: Exporters,
+    manager_url: str,
+    data: Path | None = None,
+    interval: float = INTERVAL,
+    *,
+    again: bool = False,
 ) -> Iterator[Prometheus]:
     """Run Prometheus on these exporters until the end of the block.
+
+    It has the rules once it scrapes: it looks for targets only after seconds, which are minutes here.
 
     Args:
         folder: An empty folder for its files.
         exporters: What it scrapes.
         manager_url: The Alertmanager.
         data: Where its blocks are, if there are some already.
-        flags: Further flags of Prometheus, as seconds before they are divided.
+        interval: Seconds, before they are divided, between scrapes and between evaluations.
+        again: Whether it ran before and has the rules from the beginning.
     """
     factor = 60 / exporters.minute
     file = folder / "compressed.rules.yml"
-    file.write_text(compressed.rules(factor))
     manager = re.sub("^http://", "", manager_url)
-    config = compressed.prometheus_config(factor, str(file), manager, INTERVAL, exporters.job)
-    with prometheus(folder, config, data, compressed.prometheus_flags(factor, **flags)) as server:
+    config = compressed.prometheus_config(factor, str(file), manager, interval, exporters.job)
+    file.write_text(compressed.rules(factor) if again else "groups: []")
+    flags = [*compressed.prometheus_flags(factor), "--web.enable-lifecycle"]
+    with prometheus(folder, config, data, flags) as server:
+        if not again:
+            targets = len(exporters.job["static_configs"])
+            until(lambda: len(server.instant("up", time.time())) == targets, "every target to be scraped")
+            file.write_text(compressed.rules(factor))
+            server.client.post("/-/reload").raise_for_status()
         yield server
 
 
@@ -180,7 +196,7 @@ class Played:
     begun: dict[tuple[str, str], set[float]]
 
 
-def play(folder: Path, shown: Mapping[str, Values], minute: float, since: int, until: int) -> Played:
+def play(folder: Path, shown: Mapping[str, Values], minute: float, since: int, last: int) -> Played:
     """Show series from their beginning until a minute.
 
     Args:
@@ -188,7 +204,7 @@ def play(folder: Path, shown: Mapping[str, Values], minute: float, since: int, u
         shown: The series of each instance.
         minute: How many seconds a minute takes.
         since: The minute from which on to ask for what alerts went on.
-        until: The last minute.
+        last: The last minute.
     """
     for name in ("prometheus", "alertmanager"):
         (folder / name).mkdir()
@@ -201,7 +217,7 @@ def play(folder: Path, shown: Mapping[str, Values], minute: float, since: int, u
         Exporters(shown, minute) as exporters,
         evaluating(folder / "prometheus", exporters, manager.url) as server,
     ):
-        exporters.wait(until)
+        exporters.wait(last)
         went_on = begun(server, exporters, since)
         told = {name: pages(exporters, listener.notifications(name)) for name in ("pager", "tickets")}
     return Played(told["pager"], told["tickets"], went_on)

@@ -8,6 +8,7 @@ import pytest
 from tests.rules.evaluating import Firing, firings
 from tests.rules.outages import INCIDENT, dead, healthy, of, restarted, unread
 from tests.rules.queues import TARGET, Queue
+from tests.rules.shapes import SHAPES
 
 pytestmark = pytest.mark.program("promtool")
 
@@ -137,3 +138,19 @@ def test_an_environment_that_leaves_lets_its_alerts_go(tmp_path: Path) -> None:
     assert all(found[name, "gpu"].last <= BEGINS + 4 for name in INCIDENT)
     assert found["QoderWorkEnvironmentGone", "gpu"].first <= BEGINS + 14
     assert TARGET in next(iter(values))
+
+
+@pytest.mark.parametrize("first", [50, 51, 52])
+def test_whoever_just_begins_to_look_at_a_batch_that_is_worked_off_pages_nobody(first: int, tmp_path: Path) -> None:
+    """A new Prometheus, or a new environment: between two rounds of items nothing is acknowledged for minutes."""
+    end = first + 40
+    values = SHAPES["hourly"].queue().play(end)
+    unseen = {
+        name: [None if minute < first else row[minute] for minute in range(end + 1)] for name, row in values.items()
+    }
+
+    found = firings(unseen, end, tmp_path)
+
+    assert {name for (name, _), firing in found.items() if firing.last >= first} == {
+        "QoderWorkQueueWaitBudgetBurningSlowly"
+    }

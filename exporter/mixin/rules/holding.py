@@ -4,6 +4,8 @@ Such an alert has a direct part, judged on levels that are carried over while th
 a proof, which looks back: nothing was acknowledged, the queue did not shrink. An alert begins when both hold and the
 environment has been read all the time the proof looks back. One that fires goes on as long as the direct part holds and
 the proof cannot be judged: during an outage, and after it until the proof has been seen through.
+
+That means read by the exporter and seen by Prometheus: whoever first looks at a queue sees nothing acknowledged.
 """
 
 from exporter.mixin.promql import duration
@@ -21,6 +23,9 @@ def held(alert: str, direct: str, proof: str = "", *, seconds: float, needs: str
         needs: A series without which the proof cannot be judged.
     """
     judged = f"min_over_time({KNOWN}[{duration(seconds)}]) == 1"
+    if proof:
+        # Where Prometheus has just begun to see an environment, or was away, so little says nothing.
+        judged = f"{judged} and {ON} {KNOWN} offset {duration(seconds)}"
     if needs:
         judged = f"{judged} and {ON} {needs}"
     firing = f'ALERTS{{alertname="{alert}", alertstate="firing"}}'
