@@ -180,6 +180,16 @@ def begun(server: Prometheus, exporters: Exporters, since: int) -> dict[tuple[st
     return found
 
 
+def first_fired(server: Prometheus, exporters: Exporters) -> dict[tuple[str, str], float]:
+    """The minute at which each alert fired first, by its name and what it is about."""
+    now = time.time()
+    window = round(1000 * exporters.minute * exporters.minutes(now))
+    return {
+        (series.labels["alertname"], about(dict(series.labels))): exporters.minutes(series.points[0][0])
+        for series in server.instant(f'ALERTS{{alertstate="firing"}}[{window}ms]', now)
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Played:
     """What became of a play.
@@ -189,11 +199,13 @@ class Played:
         tickets: What the tickets were told.
         begun: The minutes at which alerts began that were there after the outage's beginning, by name and what they
             are about.
+        fired: The minute at which each alert fired first.
     """
 
     pager: list[Page]
     tickets: list[Page]
     begun: dict[tuple[str, str], set[float]]
+    fired: dict[tuple[str, str], float]
 
 
 def play(folder: Path, shown: Mapping[str, Values], minute: float, since: int, last: int) -> Played:
@@ -218,6 +230,6 @@ def play(folder: Path, shown: Mapping[str, Values], minute: float, since: int, l
         evaluating(folder / "prometheus", exporters, manager.url) as server,
     ):
         exporters.wait(last)
-        went_on = begun(server, exporters, since)
+        went_on, fired = begun(server, exporters, since), first_fired(server, exporters)
         told = {name: pages(exporters, listener.notifications(name)) for name in ("pager", "tickets")}
-    return Played(told["pager"], told["tickets"], went_on)
+    return Played(told["pager"], told["tickets"], went_on, fired)
