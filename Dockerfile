@@ -18,6 +18,8 @@ COPY requirements.txt /build/
 RUN python -m pip --python /opt/venv/bin/python install --no-cache-dir --only-binary :all: --require-hashes \
       --requirement /build/requirements.txt
 COPY exporter /app/exporter
+# The exporter serves them; in a checkout they are linked to from the package.
+COPY docs/runbooks /app/docs/runbooks
 ARG REVISION=unknown
 RUN printf '%s\n' "$REVISION" > /app/exporter/revision.txt && python -m compileall -q /app
 # Where a checkpoint may be kept: a volume mounted there takes over its owner.

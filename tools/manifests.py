@@ -27,6 +27,9 @@ QUIET_HEAD = """\
 # Written by `make docs` from prometheus/alertmanager.yml, with receivers that tell nobody: look at the alerts at
 # http://localhost:9093. To be told, give the receivers at the end a webhook, an e-mail address or a chat.
 """
+COMPOSE = Site(grafana="http://localhost:3000", runbooks="http://localhost:10190/runbooks")
+"""Where Grafana and the exporter's runbooks are in the stack for Compose."""
+
 HELMS_OWN = ("app.kubernetes.io/managed-by", "helm.sh/chart")
 VALUES = {
     "fullnameOverride": NAME,
@@ -80,6 +83,7 @@ def current() -> dict[Path, str]:
     """Every file as it should be."""
     expected = {
         OUTPUT / "operator" / "rules.yaml": _text("the rules", [rule()]),
+        ROOT / "deploy" / "compose" / "rules.yml": files(Thresholds(), COMPOSE)[RULES],
         ROOT / "deploy" / "compose" / "alertmanager.yml": quiet_alertmanager(),
     }
     if shutil.which("helm"):

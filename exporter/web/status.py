@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from exporter import advice
-from exporter.web import schema
+from exporter.web import runbooks, schema
 from exporter.web.current import Current, Overview
 from exporter.web.report import LIVE_STATES, PER_KIND
 from exporter.web.selection import SEVERITIES, SORTS, BadSelection, ItemSelection, Selection
@@ -102,9 +102,22 @@ def routes(current: Current, exporter: "Exporter") -> list[Route]:
 
     return [
         Route("/", overview),
+        Route("/runbooks", _runbooks),
+        Route("/runbooks/{name}", _runbook),  # with .md and without: links work as in the repository
         Route("/environments/{target:path}", environment),
         Route("/items/{work_id}", item),  # where exemplars lead, which know the item and not its environment
     ]
+
+
+async def _runbook(request: Request) -> Response:
+    name = request.path_params["name"].lower().removesuffix(".md")
+    if name not in runbooks.names():
+        return HTMLResponse(render_problem("No alert of this name has a runbook."), 404, HEADERS)
+    return HTMLResponse(render_runbook(name), headers=HEADERS)
+
+
+async def _runbooks(request: Request) -> Response:
+    return HTMLResponse(render_runbooks(), headers=HEADERS)
 
 
 def _headers(refresh: int) -> dict[str, str]:
@@ -156,6 +169,17 @@ def render_environment(report: schema.EnvironmentItems, selection: ItemSelection
 def render_problem(problem: str) -> str:
     """Write the page that says what is wrong with a request."""
     return _TEMPLATES.get_template("problem.html").render(root="../", refresh=0, problem=problem)
+
+
+def render_runbook(name: str) -> str:
+    """Write the page of one alert's runbook."""
+    template = _TEMPLATES.get_template("runbook.html")
+    return template.render(root="../", title=runbooks.names()[name], text=runbooks.html(name))
+
+
+def render_runbooks() -> str:
+    """Write the page that lists the runbooks."""
+    return _TEMPLATES.get_template("runbooks.html").render(root="", names=runbooks.names())
 
 
 def _failures(fleet: schema.Fleet) -> list[tuple[schema.Environment, schema.Refresh]]:

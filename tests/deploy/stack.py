@@ -49,15 +49,14 @@ def look() -> dict[str, Any]:
     (source,) = yaml.safe_load((PROVISIONED / "datasources" / "prometheus.yml").read_text())["datasources"]
     (provider,) = yaml.safe_load((PROVISIONED / "dashboards" / "qoder-work.yml").read_text())["providers"]
     boards = Path(provider["options"]["path"]).glob("*.json")
+    items = eventually(lambda: value_of(source["url"], "sum(qoder_work_items)"), "items, asked as Grafana does")
+    groups = get(f"{PROMETHEUS}/api/v1/rules")["data"]["groups"]
+    rules = [rule for group in groups for rule in group["rules"] if rule["type"] == "alerting"]
     return {
-        "items": eventually(lambda: value_of(source["url"], "sum(qoder_work_items)"), "items, asked as Grafana does"),
+        "items": items,
         "up": eventually(lambda: value_of(PROMETHEUS, 'up{job="qoder-work"}'), "the exporter to be scraped"),
-        "rules": [
-            rule["name"]
-            for group in get(f"{PROMETHEUS}/api/v1/rules")["data"]["groups"]
-            for rule in group["rules"]
-            if rule["type"] == "alerting"
-        ],
+        "rules": [rule["name"] for rule in rules],
+        "runbooks": {rule["name"]: httpx.get(rule["annotations"]["runbook_url"]).status_code for rule in rules},
         "alertmanagers": eventually(active_alertmanagers, "Prometheus to know Alertmanager"),
         "alertmanager": eventually(lambda: get(f"{ALERTMANAGER}/api/v2/status"), "Alertmanager")["cluster"]["status"],
         "dashboards": sorted(json.loads(board.read_text())["uid"] for board in boards),

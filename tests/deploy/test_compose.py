@@ -85,7 +85,7 @@ def test_every_image_is_built_here_or_has_a_version() -> None:
 def test_what_is_mounted_is_in_the_repository() -> None:
     found = mounts(STACK) | mounts(read("compose.qoder.yaml")["services"])
     assert all(source.exists() for source in found.values())
-    assert set(found.values()) > {ROOT / "prometheus" / "rules", ROOT / "grafana" / "dashboards"}
+    assert set(found.values()) > {HOME / "rules.yml", ROOT / "grafana" / "dashboards"}
 
 
 def test_it_is_reached_from_this_machine_alone() -> None:
@@ -115,6 +115,7 @@ def _check_with_promtool(program: str, folder: Path) -> None:
     inside = "/etc/prometheus/"
     for target, source in mounts({"prometheus": STACK["prometheus"]}).items():
         place = folder / target.removeprefix(inside)
+        place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source, place) if source.is_dir() else shutil.copy(source, place)
     done = subprocess.run(
         [program, "check", "config", str(folder / "prometheus.yml")], capture_output=True, text=True, check=False
@@ -168,6 +169,7 @@ def test_the_stack_runs_from_the_mounted_files() -> None:
     assert seen["items"] > 0
     assert seen["up"] == 1
     assert set(seen["rules"]) == {alert.name for alert in alerts(Thresholds())}
+    assert seen["runbooks"] == {alert.name: 200 for alert in alerts(Thresholds())}, "links in alerts lead there"
     assert seen["alertmanagers"] == ["http://alertmanager:9093/api/v2/alerts"]
     assert seen["alertmanager"] == "disabled"  # the cluster of one needs none
     assert seen["dashboards"] == ["qoder-work-environment", "qoder-work-exporter", "qoder-work-fleet"]

@@ -200,6 +200,13 @@ def test_the_rules_are_the_generated_ones() -> None:
     assert rule["spec"] == yaml.safe_load(files(Thresholds(), Site())[RULES])
 
 
+def test_the_links_of_the_rules_lead_where_the_values_say() -> None:
+    addresses = {"runbooksUrl": "https://exporter.internal/runbooks/", "grafanaUrl": "https://grafana.internal"}
+    rule = one(render({"prometheusRule": {"enabled": True, **addresses}}), "PrometheusRule")
+    site = Site(grafana="https://grafana.internal", runbooks="https://exporter.internal/runbooks")
+    assert rule["spec"] == yaml.safe_load(files(Thresholds(), site)[RULES])
+
+
 def test_the_dashboards_are_the_generated_ones_and_bear_the_sidecars_label() -> None:
     boards = [
         item

@@ -123,7 +123,7 @@ def test_it_says_why_an_environment_cannot_be_read_in_our_own_words() -> None:
         "gpu", up=False, error="secret words", outcomes=(failed(now, "auth", 401),), failing_since=now - 200
     )
     shown = page(fleet(view))
-    assert "cannot be read for 3 min: the API refuses the token (QoderWorkTokenRefused)" in shown.text
+    assert "cannot be read for 3 min: the API refuses the token QoderWorkTokenRefused" in shown.text
     assert "The API refuses the token of account default" in shown.text
     assert "auth The API refuses the token. Replace the token" in shown.text
     assert "list: HTTP 401 req-1" in shown.text
