@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from benchmarks.backlog import measure_backlog
-from benchmarks.exposition import measure_exposition
+from benchmarks.exposition import measure_exposition, measure_together
 from benchmarks.layout import Layout
 from benchmarks.limits import verdicts
 from benchmarks.measure import Effort, compare, start
@@ -35,6 +35,7 @@ class Scale:
         backlog_scrapes: How many.
         effort: How much to measure elsewhere.
         exposed: Numbers of environments whose metrics are written.
+        scrapers: Numbers of scrapers that come at once, with ``environments`` of them.
     """
 
     histories: tuple[int, ...]
@@ -48,6 +49,7 @@ class Scale:
     backlog_scrapes: int
     effort: Effort
     exposed: tuple[int, ...]
+    scrapers: tuple[int, ...]
 
 
 EXPOSITION_SCRAPES = 7
@@ -72,6 +74,7 @@ FULL = Scale(
     backlog_scrapes=8,
     effort=_EFFORT,
     exposed=(1, 100, 500, 2_000),
+    scrapers=(1, 2, 10, 50),
 )
 
 QUICK = Scale(
@@ -86,6 +89,7 @@ QUICK = Scale(
     backlog_scrapes=4,
     effort=_QUICK,
     exposed=(1, 100, 500),
+    scrapers=(1, 50),
 )
 
 
@@ -123,6 +127,10 @@ def _measure_exposition(scale: Scale, results: Results) -> None:
     results.exposition = measure_exposition(scale.exposed, EXPOSITION_SCRAPES)
 
 
+def _measure_scrapers(scale: Scale, results: Results) -> None:
+    results.together = measure_together(scale.environments, scale.scrapers)
+
+
 CASES: dict[str, Callable[[Scale, Results], None]] = {
     "histories": _measure_histories,
     "live": _measure_live,
@@ -131,6 +139,7 @@ CASES: dict[str, Callable[[Scale, Results], None]] = {
     "starts": _measure_starts,
     "backlog": _measure_backlog,
     "exposition": _measure_exposition,
+    "scrapers": _measure_scrapers,
 }
 
 

@@ -37,11 +37,16 @@ class Synthetic:
         self._all_here = asyncio.Event()
         self.together = 0
 
+    def gather(self, scrapers: int) -> None:
+        """Wait for so many scrapers from now on; called in another thread while nobody scrapes."""
+        self.together, self._waiting, self._all_here = scrapers, 0, asyncio.Event()
+
     async def collect(self, deadline: float, only: EnvironmentIdentity | None = None) -> FleetView:
         del deadline, only
         if self.together:
             self._waiting += 1
             if self._waiting == self.together:
+                self._shown = next(self._views)
                 self._all_here.set()
             await self._all_here.wait()
         else:
@@ -109,7 +114,7 @@ def main() -> None:
             listener.setblocking(False)
             threading.Thread(target=serve, args=(request["environments"], listener), daemon=True).start()
             return "{}:{}".format(*listener.getsockname())
-        fleets[0].together = request["together"]
+        fleets[0].gather(request["together"])
         found = {"longest": longest.taken(), "encodings": Watched.encodings}
         Watched.encodings = 0
         return found

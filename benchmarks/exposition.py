@@ -16,7 +16,7 @@ import msgspec
 
 from benchmarks.child import Child
 from benchmarks.program import ACCEPT
-from benchmarks.results import Exposition, Written
+from benchmarks.results import Exposition, Together, Written
 from benchmarks.synthetic import busy
 from benchmarks.usage import cpu_seconds, memory
 from exporter.histogram import Histogram
@@ -26,7 +26,8 @@ from exporter.metrics.table import MetricSpec
 
 GO = Path(__file__).parent / "go_peer"
 CODINGS = ("gzip", "identity")
-SCRAPERS = 50
+ROUNDS = 5
+"""How many times so many scrapers come at once."""
 
 
 class _Server:
@@ -52,6 +53,14 @@ class _Server:
         self.scrape(coding)
         return cpu_seconds(self.pid) - before
 
+    def cost_of_many(self, scrapers: int) -> float:
+        """Let so many scrape at once, compressed, and return the seconds of CPU time it took the server."""
+        together = [_Server(self.pid, self.address) for _ in range(scrapers)]
+        before = cpu_seconds(self.pid)
+        with ThreadPoolExecutor(scrapers) as pool:
+            list(pool.map(lambda scraper: scraper.scrape("gzip"), together))
+        return cpu_seconds(self.pid) - before
+
 
 def built_peer(folder: Path) -> Path | None:
     """Build the Go exporter; None where there is no Go, or no way to the modules."""
@@ -68,14 +77,46 @@ def built_peer(folder: Path) -> Path | None:
     return folder / "go_peer"
 
 
-def measure_exposition(environments: Sequence[int], scrapes: int) -> list[Exposition]:
-    """Measure both exporters with so many environments, scrape by scrape in turn."""
+@contextmanager
+def _peer() -> Iterator[tuple[Path | None, Path]]:
+    """The Go exporter, and the file with the samples it shows."""
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
-        peer = built_peer(folder)
         samples = folder / "samples.json"
         samples.write_bytes(msgspec.json.encode(_samples()))
+        yield built_peer(folder), samples
+
+
+def measure_exposition(environments: Sequence[int], scrapes: int) -> list[Exposition]:
+    """Measure both exporters with so many environments, scrape by scrape in turn."""
+    with _peer() as (peer, samples):
         return [_measure(number, scrapes, peer, samples) for number in environments]
+
+
+def measure_together(environments: int, scrapers: Sequence[int]) -> list[Together]:
+    """Measure both exporters with so many scrapers at once, in turn."""
+    with (
+        _peer() as (peer, samples),
+        Child("benchmarks.exposing") as child,
+        _running(peer, samples, environments) as theirs,
+    ):
+        ours = _Server(child.pid, child.ask({"environments": environments}))
+        ours.scrape("gzip")
+        return [_together(environments, number, child, ours, theirs) for number in scrapers]
+
+
+def _together(environments: int, scrapers: int, child: Child, ours: _Server, theirs: _Server | None) -> Together:
+    costs: list[float] = []
+    peer_costs: list[float] = []
+    encodings = 0
+    for _ in range(ROUNDS):
+        child.ask({"together": scrapers})
+        costs.append(ours.cost_of_many(scrapers))
+        encodings = max(encodings, child.ask({"together": 0})["encodings"])
+        if theirs is not None:
+            peer_costs.append(theirs.cost_of_many(scrapers))
+    peer_cpu = statistics.median(peer_costs) if peer_costs else None
+    return Together(environments, scrapers, encodings, statistics.median(costs), peer_cpu)
 
 
 def _measure(environments: int, scrapes: int, peer: Path | None, samples: Path) -> Exposition:
@@ -90,9 +131,7 @@ def _measure(environments: int, scrapes: int, peer: Path | None, samples: Path) 
                 for coding, server in ((coding, server) for coding in CODINGS for server in range(len(servers))):
                     costs[coding][server].append(servers[server].cost(coding))
             used = [memory(server.pid).peak for server in servers]
-            longest = child.ask({"together": SCRAPERS})["longest"]
-            together = _together(ours)
-            encodings = child.ask({"together": 0})["encodings"]
+            longest = child.ask({"together": 0})["longest"]
     written = [
         Written(
             coding=coding,
@@ -104,16 +143,7 @@ def _measure(environments: int, scrapes: int, peer: Path | None, samples: Path) 
     ]
     series = environments * _series()
     peak, peer_peak = used[0], used[1] if theirs else None
-    return Exposition(environments, series, written, longest, peak, peer_peak, SCRAPERS, encodings, together)
-
-
-def _together(server: _Server) -> float:
-    """The CPU time of many scrapes at once."""
-    scrapers = [_Server(server.pid, server.address) for _ in range(SCRAPERS)]
-    before = cpu_seconds(server.pid)
-    with ThreadPoolExecutor(SCRAPERS) as pool:
-        list(pool.map(lambda scraper: scraper.scrape("gzip"), scrapers))
-    return cpu_seconds(server.pid) - before
+    return Exposition(environments, series, written, longest, peak, peer_peak)
 
 
 @contextmanager

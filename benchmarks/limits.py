@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.results import Backlog, Comparison, Cost, Exposition, Results
+from benchmarks.results import Backlog, Comparison, Cost, Exposition, Results, Together
 
 MIB = 1024 * 1024
 
@@ -77,6 +77,7 @@ def verdicts(results: Results, *, quick: bool = False) -> list[Verdict]:
         found += _length(results.histories[-1])
     for exposition in results.exposition:
         found += _exposition(exposition, slack)
+    found += map(_together, results.together)
     if results.idle is not None:
         found.append(_idle(results.idle))
     if results.environments is not None:
@@ -95,11 +96,14 @@ def _exposition(exposition: Exposition, slack: float) -> Iterator[Verdict]:
             yield Verdict(what, f"≤ {limit:.0%}", f"{ratio:.0%}", ratio <= limit)
     longest = f"{exposition.longest * 1000:.0f} ms"
     yield Verdict(f"{where}: the loop at one thing", f"≤ {LOOP * 1000:g} ms", longest, exposition.longest <= LOOP, True)
-    encodings = exposition.encodings
-    yield Verdict(f"{where}, for {exposition.scrapers} scrapers at once", "once", f"{encodings} times", encodings == 1)
     if most := EXPOSITION_PEAK.get(exposition.environments):
         peak = exposition.peak
         yield Verdict(f"{where}: memory, at its peak", f"≤ {most / MIB:g} MiB", f"{peak / MIB:.0f} MiB", peak <= most)
+
+
+def _together(together: Together) -> Verdict:
+    what = f"{together.scrapers} scrapers at once, {together.environments:,} environments: the metrics are written"
+    return Verdict(what, "once", f"{together.encodings} times", together.encodings == 1)
 
 
 def _scrape(comparison: Comparison) -> Iterator[Verdict]:

@@ -50,6 +50,12 @@ PICTURES = (
         "environments of 169 series",
         {"exporter, gzip": (0, (2, "gzip"), 4), "client_golang, gzip": (0, (2, "gzip"), 5)},
     ),
+    Picture(
+        "Many scrapers at once",
+        "cost-of-scrapers.svg",
+        "scrapers at once, 100 environments",
+        {"exporter, gzip": (0, None, 2), "client_golang, gzip": (0, None, 3)},
+    ),
 )
 
 

@@ -5,7 +5,7 @@ import platform
 from collections.abc import Iterable, Sequence
 
 from benchmarks.limits import MIB, verdicts
-from benchmarks.results import Backlog, Comparison, Cost, Exposition, Results, Start
+from benchmarks.results import Backlog, Comparison, Cost, Exposition, Results, Start, Together
 from benchmarks.usage import Memory
 from tools.markdown import fill, table
 
@@ -35,6 +35,9 @@ def report(results: Results, command: str, seconds: float, *, quick: bool = Fals
         parts += [f"### {results.backlog.live:,} live items at once", _backlog(results.backlog)]
     if results.exposition:
         parts += ["### Writing the metrics", _exposition(results.exposition)]
+    if results.together:
+        environments = results.together[0].environments
+        parts += [f"### Many scrapers at once, {environments:,} environments", _together(results.together)]
     found = verdicts(results, quick=quick)
     if found:
         rows = [[each.what, each.limit, each.measured, "yes" if each.holds else "**no**"] for each in found]
@@ -170,21 +173,31 @@ def _backlog(backlog: Backlog) -> str:
 
 def _exposition(expositions: Sequence[Exposition]) -> str:
     header = ["environments", "series", "encoding", "size", "CPU", "client_golang", "ratio", "loop at one thing"]
-    header += ["peak memory", "client_golang's", f"{expositions[0].scrapers} scrapers at once"]
+    header += ["peak memory", "client_golang's"]
     rows = []
     for each in expositions:
         for written in each.written:
-            peer = ["not built", ""]
-            if written.peer_cpu is not None:
-                peer = [_milliseconds(written.peer_cpu), f"{written.cpu / written.peer_cpu:.2f}"]
+            peer = _peer(written.cpu, written.peer_cpu)
             first = written is each.written[0]
             peer_peak = "" if each.peer_peak is None else _bytes(each.peer_peak)
             of_all = [_milliseconds(each.longest), _bytes(each.peak), peer_peak]
-            of_all.append(f"{each.encodings} encoding, {_milliseconds(each.together)}")
             start = [f"{each.environments:,}", f"{each.series:,}"]
             costs = [written.coding, _bytes(written.size), _milliseconds(written.cpu), *peer]
             rows.append([*(start if first else ["", ""]), *costs, *(of_all if first else [""] * len(of_all))])
     return table(header, rows)
+
+
+def _together(togethers: Iterable[Together]) -> str:
+    rows = [
+        [f"{each.scrapers}", f"{each.encodings}", _milliseconds(each.cpu), *_peer(each.cpu, each.peer_cpu)]
+        for each in togethers
+    ]
+    return table(["scrapers", "encodings", "CPU", "client_golang", "ratio"], rows)
+
+
+def _peer(cpu: float, peer_cpu: float | None) -> list[str]:
+    """What the peer took, and the ratio."""
+    return ["not built", ""] if peer_cpu is None else [_milliseconds(peer_cpu), f"{cpu / peer_cpu:.2f}"]
 
 
 def _milliseconds(seconds: float) -> str:

@@ -186,9 +186,6 @@ class Exposition:
         longest: CPU time of what held up the event loop longest, in seconds.
         peak: The exporter's memory at its peak, in bytes.
         peer_peak: The peer's.
-        scrapers: How many scrapers came at once.
-        encodings: How many times the metrics were written for them.
-        together: Seconds of CPU time of all their scrapes.
     """
 
     environments: int
@@ -197,9 +194,25 @@ class Exposition:
     longest: float
     peak: int
     peer_peak: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What it costs that several scrapers come at once, compressed; synthetic environments, all of them changed.
+
+    Attributes:
+        environments: How many there are.
+        scrapers: How many scrapers came.
+        encodings: How many times the metrics were written for them.
+        cpu: Seconds of CPU time of all their scrapes, the median of several rounds.
+        peer_cpu: The same of the exporter on client_golang; None where it could not be built.
+    """
+
+    environments: int
     scrapers: int
     encodings: int
-    together: float
+    cpu: float
+    peer_cpu: float | None
 
 
 @dataclass(slots=True)
@@ -214,6 +227,7 @@ class Results:
         starts: First starts at the default pace.
         backlog: A large backlog.
         exposition: Writing the metrics, by number of environments.
+        together: Writing them for several scrapers at once, by their number.
     """
 
     histories: list[Comparison] = field(default_factory=list)
@@ -223,3 +237,4 @@ class Results:
     starts: list[Start] = field(default_factory=list)
     backlog: Backlog | None = None
     exposition: list[Exposition] = field(default_factory=list)
+    together: list[Together] = field(default_factory=list)

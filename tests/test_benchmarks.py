@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """What the program finds out: the exporter and the peer in processes of their own, on a simulated API."""
     data = tmp_path_factory.mktemp("benchmarks") / "results.json"
-    cases = [f"--cases={name}" for name in ("histories", "idle", "environments", "exposition")]
+    cases = [f"--cases={name}" for name in ("histories", "idle", "environments", "exposition", "scrapers")]
     command = [sys.executable, "-m", "benchmarks", "--quick", "--scrapes=2", "--peer-pages=2", f"--json={data}", *cases]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
@@ -75,7 +75,7 @@ def test_the_first_scrape_after_a_restart_is_whole(results: Results) -> None:
 
 def test_many_scrapers_at_once_cost_one_encoding(results: Results) -> None:
     assert [exposition.environments for exposition in results.exposition] == [1, 100, 500]
-    assert {exposition.encodings for exposition in results.exposition} == {1}
+    assert [(each.scrapers, each.encodings) for each in results.together] == [(1, 1), (50, 1)]
 
 
 def test_a_quick_run_judges_no_times(results: Results) -> None:
