@@ -9,6 +9,7 @@ from typing import Protocol
 
 import structlog
 
+from exporter.cli import supervisor
 from exporter.metrics.lag import LoopLag
 from exporter.tracking.fleet import Fleet
 from exporter.web.app import Exporter, create_app
@@ -38,11 +39,17 @@ async def serve(served: Served, sockets: Sequence[socket.socket], security: Watc
         security: What protects the server; None for nothing.
     """
     lag = LoopLag()
-    server = Server(create_app(served, lag), sockets, security=Security if security is None else security.current)
+    server = Server(
+        create_app(served, lag),
+        sockets,
+        security=Security if security is None else security.current,
+        opened=lambda: supervisor.tell("READY=1"),
+    )
     reloads: set[asyncio.Task[Sequence[str]]] = set()
 
     def stop() -> None:
         log.info("stopping")
+        supervisor.tell("STOPPING=1")
         served.fleet.interrupt()  # scrapes under way are answered at once, with what is known
         server.stop()
 

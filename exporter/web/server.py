@@ -33,6 +33,7 @@ class Server(uvicorn.Server):
         *,
         limits: Limits | None = None,
         security: Callable[[], Security] = Security,
+        opened: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare to serve.
 
@@ -41,6 +42,7 @@ class Server(uvicorn.Server):
             sockets: Where to listen; closed at the end.
             limits: The bounds; the default ones if None.
             security: What protects it, asked at each connection and each request.
+            opened: Called once connections are accepted.
         """
         access_log = logging.getLogger("uvicorn.access").isEnabledFor(logging.INFO)
         self._limits = limits or Limits()
@@ -62,6 +64,7 @@ class Server(uvicorn.Server):
         )
         self._sockets = list(sockets)
         self._security = security
+        self._opened = opened
         self._acceptor: Acceptor | None = None
 
     async def run_until_stopped(self) -> None:
@@ -80,6 +83,7 @@ class Server(uvicorn.Server):
         self._acceptor = Acceptor(sockets or [], connections, self._connection, self._security, self._limits)
         self._acceptor.open()
         self.started = True
+        self._opened()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, then finish as uvicorn does."""

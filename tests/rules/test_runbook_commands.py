@@ -6,16 +6,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import httpx
 import pytest
 
 from exporter.cli.commands import main
 from exporter.simulator import DEFAULT_TOKEN, Simulation, SimulatorThread
 from tests.rules.places import RUNBOOKS
-from tests.support.waiting import PATIENCE, free_port, until
+from tests.support.exporting import exporting
 
 PAGES = sorted(RUNBOOKS.glob("*.md"))
 FIND_AND_STOP = ("qoder-work-exporter inspect", "/stop")
@@ -39,28 +37,6 @@ def simulation() -> Simulation:
 def base_url(simulation: Simulation) -> Iterator[str]:
     with SimulatorThread(simulation) as server:
         yield server.base_url
-
-
-@contextmanager
-def exporting(base_url: str, folder: Path) -> Iterator[str]:
-    """The address of an exporter that has discovered everything there is."""
-    port = free_port()
-    variables = {"QODER_PAT": DEFAULT_TOKEN, "QODER_BASE_URL": base_url, "PATH": ""}
-    command = [sys.executable, "-m", "exporter", f"--web.listen-address=127.0.0.1:{port}"]
-    with (folder / "log").open("wb") as log, subprocess.Popen(command, env=variables, stderr=log) as process:
-
-        def ready() -> bool:
-            assert process.poll() is None, (folder / "log").read_text()
-            with suppress(httpx.TransportError):
-                return httpx.get(f"http://127.0.0.1:{port}/-/ready").status_code == 200
-            return False
-
-        try:
-            until(ready, "the exporter is ready")
-            httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
 
 
 def run(block: str, **variables: str) -> str:
