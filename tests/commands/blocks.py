@@ -42,6 +42,12 @@ def blocks(page: str) -> list[Block]:
     return [Block(page, number, text) for number, text in enumerate(found)]
 
 
+def block(page: str, start: str) -> Block:
+    """The block of commands of a page that begins like this."""
+    (found,) = (each for each in blocks(page) if each.text.startswith(start))
+    return found
+
+
 def everything() -> list[Block]:
     """Every block of commands of the README and the documentation."""
     return [block for page in PAGES for block in blocks(str(page.relative_to(ROOT)))]

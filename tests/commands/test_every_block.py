@@ -53,11 +53,13 @@ TABLE: dict[str, list[tuple[str, str]]] = {
         ("pip install --require-hashes", f"{ON_INSTALLING}::test_pip_installs_a_program_that_runs"),
         ("pipx install .", f"{ON_INSTALLING}::test_pipx_and_uv_install_a_program_that_runs"),
         ("QODER_PAT=pt-…", f"{ON_PAGES}::test_a_token_and_a_command_serve_metrics"),
+        ("qoder-work-exporter mixin", f"{ON_PAGES}::test_links_lead_to_ones_own_exporter_and_grafana"),
     ],
     "docs/install/kubernetes.md": [
         ("kubectl create namespace", f"{IN_A_CLUSTER}::test_the_server_admits_what_helm_installs"),
         ("helm install", f"{IN_A_CLUSTER}::test_the_server_admits_what_helm_installs"),
         ("kubectl apply", f"{IN_A_CLUSTER}::test_the_server_admits_what_kustomize_applies"),
+        ("sed", f"{IN_A_CLUSTER}::test_the_server_admits_the_rules_with_links_of_ones_own"),
     ],
     "docs/install/systemd.md": [
         ("python3 -m venv", "tests/deploy/test_systemd.py::test_the_service_runs_under_systemd"),

@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 
 from exporter import __version__
-from tests.commands.blocks import ROOT, Block, blocks, run
+from tests.commands.blocks import ROOT, Block, block, run
 from tests.conftest import MANDATORY
 
-PIP, LOCKED, PROGRAM, _ = blocks("docs/install/index.md")
+PAGE = "docs/install/index.md"
+PIP = block(PAGE, "pip install .\n")
+LOCKED = block(PAGE, "pip install --require-hashes")
+PROGRAM = block(PAGE, "pipx install")
 TOOLS = ("pipx", "uv")
 
 pytestmark = [
@@ -54,9 +57,9 @@ def version(program: Path) -> str:
     return subprocess.run([str(program), "--version"], capture_output=True, text=True, check=True).stdout
 
 
-@pytest.mark.parametrize("block", [PIP, LOCKED], ids=str)
-def test_pip_installs_a_program_that_runs(block: Block, clone: Path, tmp_path: Path) -> None:
-    run(block.text, cwd=clone, variables={}, path=environment(tmp_path / "venv"))
+@pytest.mark.parametrize("given", [PIP, LOCKED], ids=str)
+def test_pip_installs_a_program_that_runs(given: Block, clone: Path, tmp_path: Path) -> None:
+    run(given.text, cwd=clone, variables={}, path=environment(tmp_path / "venv"))
     assert __version__ in version(tmp_path / "venv" / "bin" / "qoder-work-exporter")
 
 

@@ -13,11 +13,15 @@ import pytest
 import yaml
 
 from exporter.simulator import DEFAULT_TOKEN
-from tests.commands.blocks import ROOT, Block, blocks, everything, run
+from tests.commands.blocks import ROOT, Block, block, everything, run
 from tests.support.waiting import free_port, until
 
-PAGE = blocks("docs/install/kubernetes.md")
-RUNBOOKS = [block for block in everything() if "kubectl get pods" in block.text]
+PAGE = "docs/install/kubernetes.md"
+PREPARED = block(PAGE, "kubectl create namespace")
+HELM = block(PAGE, "helm install")
+KUSTOMIZE = block(PAGE, "kubectl apply --kustomize")
+RULES = block(PAGE, "sed 's|docs/runbooks")
+RUNBOOKS = [each for each in everything() if "kubectl get pods" in each.text]
 ADMIN = "a-token-of-this-test"
 
 pytestmark = [pytest.mark.linter("kubernetes", "helm"), pytest.mark.program("bash", "openssl")]
@@ -110,18 +114,13 @@ def kubeconfig(url: str) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def prepared(cluster: Cluster) -> Cluster:
     """The cluster after the first block, which asks for the token; the namespace admits restricted pods alone."""
-    cluster.run(PAGE[0].text, typed=DEFAULT_TOKEN)
+    cluster.run(PREPARED.text, typed=DEFAULT_TOKEN)
     cluster.run("kubectl label namespace monitoring pod-security.kubernetes.io/enforce=restricted")
     return cluster
 
 
-def test_the_page_has_these_blocks() -> None:
-    starts = ["kubectl create namespace", "helm install", "kubectl apply --kustomize"]
-    assert [block.text.startswith(start) for block, start in zip(PAGE, starts, strict=True)] == [True] * 3
-
-
 def test_the_server_admits_what_helm_installs(prepared: Cluster) -> None:
-    said = prepared.run(f"{PAGE[1].text.strip()} 2>&1")
+    said = prepared.run(f"{HELM.text.strip()} 2>&1")
     assert "STATUS: deployed" in said
     assert "Warning" not in said
     assert_its_pods_are_admitted(prepared, "deployment")
@@ -129,10 +128,50 @@ def test_the_server_admits_what_helm_installs(prepared: Cluster) -> None:
 
 
 def test_the_server_admits_what_kustomize_applies(prepared: Cluster) -> None:
-    said = prepared.run(f"{PAGE[2].text.strip()} 2>&1")
+    said = prepared.run(f"{KUSTOMIZE.text.strip()} 2>&1")
     assert "statefulset.apps/qoder-work-exporter created" in said
     assert "Warning" not in said
     assert_its_pods_are_admitted(prepared, "statefulset")
+
+
+def test_the_server_admits_the_rules_with_links_of_ones_own(prepared: Cluster) -> None:
+    prepared.run("kubectl apply -f - && kubectl wait --for=condition=Established crd --all", typed=definition())
+    assert "prometheusrule.monitoring.coreos.com/qoder-work-exporter created" in prepared.run(
+        f"{RULES.text.strip()} 2>&1"
+    )
+    rules = json.dumps(prepared.get("prometheusrules", "qoder-work-exporter"))
+    assert "https://exporter.example.org/runbooks/qoderworkqueuestalled" in rules
+    assert "https://grafana.internal/d/qoder-work-" in rules
+
+
+def definition() -> str:
+    """The operator's definition of rules, with the schema that is kept of it."""
+    schema = json.loads((ROOT / "tests/deploy/schemas/prometheusrule.json").read_text())
+    names = {"kind": "PrometheusRule", "listKind": "PrometheusRuleList", "plural": "prometheusrules"}
+    served = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": _structural(schema)}}
+    return json.dumps(
+        {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": "prometheusrules.monitoring.coreos.com"},
+            "spec": {
+                "group": "monitoring.coreos.com",
+                "scope": "Namespaced",
+                "names": names | {"singular": "prometheusrule"},
+                "versions": [served],
+            },
+        }
+    )
+
+
+def _structural(schema: Any) -> Any:
+    """A schema without what the kept ones have beyond a definition's: that nothing else is allowed."""
+    if isinstance(schema, list):
+        return [_structural(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: _structural(each) for key, each in schema.items() if key != "$schema"}
+    return {key: each for key, each in kept.items() if (key, each) != ("additionalProperties", False)}
 
 
 def assert_its_pods_are_admitted(cluster: Cluster, kind: str) -> None:
@@ -147,7 +186,7 @@ def assert_its_pods_are_admitted(cluster: Cluster, kind: str) -> None:
     assert said == "pod/one created (server dry run)\n"
 
 
-@pytest.mark.parametrize("block", RUNBOOKS, ids=str)
-def test_what_runbooks_ask_a_cluster_is_understood(block: Block, prepared: Cluster) -> None:
-    (line,) = (line for line in block.text.splitlines() if line.startswith("kubectl "))
+@pytest.mark.parametrize("asking", RUNBOOKS, ids=str)
+def test_what_runbooks_ask_a_cluster_is_understood(asking: Block, prepared: Cluster) -> None:
+    (line,) = (line for line in asking.text.splitlines() if line.startswith("kubectl "))
     assert prepared.run(line) == ""  # there are no pods

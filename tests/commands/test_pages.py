@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,18 +16,25 @@ import pytest
 import yaml
 
 from exporter.simulator import DEFAULT_TOKEN, Simulation, SimulatorThread
-from tests.commands.blocks import ROOT, Block, blocks, run
+from tests.commands.blocks import ROOT, Block, block, run
 from tests.commands.servers import alertmanager, prometheus
 from tests.support.exporting import exporting
 from tests.support.waiting import free_port
 
-SILENCE, FITTED = blocks("docs/alerts.md")
-(JSON_API,) = blocks("docs/api.md")
-(CONFIGURED,) = blocks("docs/configuration.md")
-GRAFANA, ANNOTATION, WRITTEN, THRESHOLDS, DRAWN = blocks("docs/dashboards.md")
-(*_INSTALLED, STARTED) = blocks("docs/install/index.md")
-(TARGETS,) = blocks("CONTRIBUTING.md")
-PARTS, MUTATIONS = blocks("docs/testing.md")
+SILENCE = block("docs/alerts.md", "amtool silence")
+FITTED = block("docs/alerts.md", "qoder-work-exporter mixin")
+JSON_API = block("docs/api.md", "curl -s")
+CONFIGURED = block("docs/configuration.md", "qoder-work-exporter check")
+GRAFANA = block("docs/dashboards.md", "docker run")
+ANNOTATION = block("docs/dashboards.md", "curl -fsS -X POST")
+WRITTEN = block("docs/dashboards.md", "make docs")
+THRESHOLDS = block("docs/dashboards.md", "echo 'queue_stalled_age")
+DRAWN = block("docs/dashboards.md", ".venv/bin/python -m tools.drawing")
+STARTED = block("docs/install/index.md", "QODER_PAT=pt-…")
+LINKED = block("docs/install/index.md", "qoder-work-exporter mixin")
+TARGETS = block("CONTRIBUTING.md", "make demo")
+PARTS = block("docs/testing.md", "RANDOM_SEED=101")
+MUTATIONS = block("docs/testing.md", ".venv/bin/python tests/mutations.py")
 ADDRESS = "127.0.0.1:10190"
 
 pytestmark = pytest.mark.program("bash", "curl", "jq")
@@ -41,7 +49,7 @@ def base_url() -> Iterator[str]:
         yield server.base_url
 
 
-def serving(block: Block, base_url: str, cwd: Path, after: str) -> str:
+def serving(given: Block, base_url: str, cwd: Path, after: str) -> str:
     """Run a block whose last command but those after it serves until it is ended, and what is to be run meanwhile."""
     address = f"127.0.0.1:{free_port()}"
     variables = {
@@ -50,7 +58,7 @@ def serving(block: Block, base_url: str, cwd: Path, after: str) -> str:
         "QODER_EXPORTER_WEB_LISTEN_ADDRESS": address,
     }
     waits = f"until curl -fs http://{address}/-/ready; do kill -0 $!; command sleep 0.1; done"
-    script = f"{block.text.strip()} &\n{waits}\n{after}\nkill $!\nwait"
+    script = f"{given.text.strip()} &\n{waits}\n{after}\nkill $!\nwait"
     return run(script, cwd=cwd, variables=variables, places={"pt-…": DEFAULT_TOKEN, ADDRESS: address})
 
 
@@ -86,13 +94,26 @@ def test_an_environment_is_silenced(tmp_path: Path) -> None:
     assert (matcher["name"], matcher["value"], silence["comment"]) == ("environment", "gpu-workers", "new nodes")
 
 
+def option(given: Block, name: str) -> str:
+    """The value of a command's option."""
+    words = shlex.split(given.text)
+    return words[words.index(name) + 1]
+
+
 def test_thresholds_of_ones_own_make_rules_of_ones_own(tmp_path: Path) -> None:
     (given,) = re.findall(r"```yaml\n# thresholds.yml\n(.*?)```", (ROOT / "docs/alerts.md").read_text(), re.DOTALL)
     (tmp_path / "thresholds.yml").write_text(given)
     run(FITTED.text, cwd=tmp_path, variables={})
     rules = (tmp_path / "monitoring/prometheus/rules/qoder-work.rules.yml").read_text()
     assert "> 1800" in rules
-    assert "https://git.internal/qoder-work-exporter/docs/runbooks/qoderworkqueuestalled.md" in rules
+    assert f"{option(FITTED, '--runbooks-url')}/qoderworkqueuestalled" in rules
+
+
+def test_links_lead_to_ones_own_exporter_and_grafana(tmp_path: Path) -> None:
+    run(LINKED.text, cwd=tmp_path, variables={})
+    rules = (tmp_path / "prometheus/rules/qoder-work.rules.yml").read_text()
+    assert f"{option(LINKED, '--runbooks-url')}/qoderworkqueuestalled" in rules
+    assert f"{option(LINKED, '--grafana-url')}/d/qoder-work-" in rules
 
 
 def test_a_threshold_changes_rules_and_dashboards(tmp_path: Path) -> None:

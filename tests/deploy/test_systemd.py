@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from exporter.simulator import DEFAULT_TOKEN
-from tests.commands.blocks import blocks
+from tests.commands.blocks import block
 from tests.conftest import MANDATORY
 from tests.deploy import booted, sandbox
 
@@ -99,9 +99,10 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.skipif(not MANDATORY, reason="asks the package index: only where REQUIRE_PROGRAMS is set")
 def test_the_service_runs_under_systemd(wheels: Path, tmp_path: Path) -> None:
     """The page to the letter, on a machine that systemd has booted, with a simulated API as the account's."""
-    (block,) = blocks("docs/install/systemd.md")
     said = booted.run(
-        SESSION.format(python=shlex.quote(sys.executable), page=block.text),
+        SESSION.format(
+            python=shlex.quote(sys.executable), page=block("docs/install/systemd.md", "python3 -m venv").text
+        ),
         tmp_path,
         files={
             "etc/systemd/system/qoder-work-exporter.service.d/api.conf": DROP_IN,
