@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from math import isfinite
 from typing import Literal
 
 import msgspec
@@ -167,6 +168,8 @@ class Thresholds:
         """
         for name, reason in REASONS.items():
             value = getattr(self, name)
+            if not isfinite(value):
+                raise ValueError(f"{name} must be a finite number, not {value:g}")
             if value <= 0:
                 raise ValueError(f"{name} must be above 0, not {value:g}")
             if reason.unit == "share" and value >= 1:

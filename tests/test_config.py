@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 
 from exporter.config import (
     Account,
+    Alerts,
     Config,
     ConfigError,
     Discovery,
     Duration,
     Environment,
+    EnvironmentThresholds,
     Histograms,
     History,
     Links,
@@ -348,7 +350,20 @@ TEXTS = st.sampled_from(["", "x", "10s", "QODER_PAT", "env_a", ".*", "https://ap
 )
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.dates() | TEXTS
 TYPES: tuple[type[msgspec.Struct], ...] = (
-    *(Config, Account, Environment, Discovery, Scrape, History, Metrics, Histograms, Probe, Links),
+    *(
+        Config,
+        Account,
+        Environment,
+        Discovery,
+        Scrape,
+        History,
+        Metrics,
+        Histograms,
+        Probe,
+        Alerts,
+        EnvironmentThresholds,
+        Links,
+    ),
 )
 KEYS = st.sampled_from([field for type_ in TYPES for field in type_.__struct_fields__])
 VALUES = st.recursive(
@@ -406,7 +421,7 @@ class TestExample:
             (data["accounts"][0].get("discovery", {}), config.accounts[0].discovery, Discovery()),
             *(
                 (data.get(name, {}), getattr(config, name), getattr(Config(), name))
-                for name in ("scrape", "history", "metrics", "probe", "links")
+                for name in ("scrape", "history", "metrics", "probe", "alerts", "links")
             ),
             (data["metrics"]["histograms"], config.metrics.histograms, Histograms()),
         ]:

@@ -9,10 +9,12 @@ import pytest
 from exporter.cli import wiring
 from exporter.config import (
     Account,
+    Alerts,
     Config,
     Discovery,
     Duration,
     Environment,
+    EnvironmentThresholds,
     Histograms,
     History,
     Links,
@@ -50,6 +52,11 @@ OTHER: dict[type[msgspec.Struct], dict[str, Any]] = {
     Metrics: {"metadata_labels": ("job",), "max_label_values": 9, "histograms": Histograms(run=False)},
     Histograms: dict.fromkeys(Histograms.__struct_fields__, False),
     Probe: {"allow_any": True},
+    Alerts: {
+        "thresholds": {"heartbeat_late": 300.0},
+        "environment_thresholds": (EnvironmentThresholds(environments="gpu", thresholds={"heartbeat_late": 300.0}),),
+    },
+    EnvironmentThresholds: {"environments": "other", "thresholds": {"backlog_age": 400.0}},
     Links: {"session": None},
 }
 """A value of each key that is not its default."""
@@ -57,7 +64,8 @@ OTHER: dict[type[msgspec.Struct], dict[str, Any]] = {
 BASE: dict[type[msgspec.Struct], msgspec.Struct] = {
     Account: Account(token_env="QODER_PAT"),
     Environment: Environment(id="env_a"),
-    **{type_: type_() for type_ in (Discovery, Scrape, History, Metrics, Histograms, Probe, Links)},
+    **{type_: type_() for type_ in (Discovery, Scrape, History, Metrics, Histograms, Probe, Alerts, Links)},
+    EnvironmentThresholds: EnvironmentThresholds(environments="gpu", thresholds={"backlog_age": 500.0}),
 }
 
 KEYS = [(type_, key) for type_ in BASE for key in type_.__struct_fields__ if (type_, key) not in CHECKED_ALONE]
@@ -72,6 +80,8 @@ def config(part: Any) -> Config:
             return Config(accounts=(Account(token_env="QODER_PAT", environments=(part,)),))
         case Discovery():
             return Config(accounts=(Account(token_env="QODER_PAT", discovery=part),))
+        case EnvironmentThresholds():
+            return Config(alerts=Alerts(environment_thresholds=(part,)))
         case Histograms():
             return Config(metrics=Metrics(histograms=part))
         case _:

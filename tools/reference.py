@@ -27,7 +27,7 @@ def _sections(name: str, struct: type[msgspec.Struct]) -> list[str]:
         kind = hints[field.name]
         inner, suffix = _struct(kind)
         if inner is None:
-            rows.append((f"`{field.name}`", _type(kind), _default(field.default), meanings.get(field.name, "")))
+            rows.append((f"`{field.name}`", _type(kind), _default(_value(field)), meanings.get(field.name, "")))
         else:
             where = f"{name}.{field.name}{suffix}".lstrip(".")
             heading = where.replace("[]", "[…]")
@@ -78,9 +78,15 @@ def _type(kind: Any) -> str:
         return f"{_type(base)} {low} to {meta.le}"
     if kind in PLAIN:
         return PLAIN[kind]
+    if get_origin(kind) is dict:
+        return "mapping of names to numbers"
     if get_origin(kind) is tuple:
         return f"list of {_type(get_args(kind)[0])}"
     return " or ".join(_type(part) for part in get_args(kind) if part is not type(None))
+
+
+def _value(field: msgspec.structs.FieldInfo) -> Any:
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
 
 
 def _default(value: Any) -> str:

@@ -9,8 +9,8 @@ import yaml
 
 from exporter.cli.failure import Failure
 from exporter.mixin.render import drifted, files, write
-from exporter.mixin.rules.scope import Override, decode_overrides
 from exporter.mixin.site import Site
+from exporter.overrides import Override, decode_overrides
 from exporter.thresholds import Thresholds, decode
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -2,14 +2,19 @@
 
 import time
 
+import msgspec
+
 from exporter.api.client import ClientSettings
 from exporter.api.token import EnvironmentToken, FileToken, TokenSource
-from exporter.config import Account, Config, Discovery, Histograms, describe
+from exporter.config import Account, Alerts, Config, Discovery, Histograms, describe
 from exporter.metrics.samples import Reload
+from exporter.overrides import decode_overrides
+from exporter.thresholds import decode
 from exporter.tracking.fleet import Fleet
 from exporter.tracking.patterns import Pattern
 from exporter.tracking.settings import AccountSettings, DiscoverySettings, EnvironmentSettings, TrackingSettings
 from exporter.web.app import WebSettings
+from exporter.web.severity import Judge, Judges
 
 
 def make_fleet(config: Config) -> Fleet:
@@ -68,9 +73,20 @@ def web_settings(config: Config, telemetry_path: str) -> WebSettings:
         timeout=config.scrape.timeout,
         timeout_offset=config.scrape.timeout_offset,
         probe_any=config.probe.allow_any,
+        judges=judges(config.alerts),
         session_link=config.links.session,
         histograms=histograms(config.metrics.histograms),
         configuration=describe(config),
+    )
+
+
+def judges(alerts: Alerts) -> Judges:
+    """Who judges which environment: by the thresholds with which the rules were made."""
+    given = [msgspec.structs.asdict(some) for some in alerts.environment_thresholds]
+    overrides = decode_overrides(given, alerts.thresholds)
+    return Judges(
+        Judge(decode(alerts.thresholds)),
+        tuple((Pattern(override.pattern), Judge(override.thresholds)) for override in overrides),
     )
 
 

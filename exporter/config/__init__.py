@@ -5,10 +5,12 @@ from exporter.config.duration import Duration
 from exporter.config.load import load
 from exporter.config.model import (
     Account,
+    Alerts,
     Buckets,
     Config,
     Discovery,
     Environment,
+    EnvironmentThresholds,
     Histograms,
     History,
     Links,
@@ -21,12 +23,14 @@ from exporter.config.problem import ConfigError, Problem
 
 __all__ = [
     "Account",
+    "Alerts",
     "Buckets",
     "Config",
     "ConfigError",
     "Discovery",
     "Duration",
     "Environment",
+    "EnvironmentThresholds",
     "Histograms",
     "History",
     "Links",

@@ -1,5 +1,6 @@
 """What a configuration can still get wrong once every value has the right type."""
 
+import difflib
 import os
 import re
 import stat
@@ -19,6 +20,7 @@ from exporter.config.duration import Duration
 from exporter.config.model import (
     SESSION_ID,
     Account,
+    Alerts,
     Buckets,
     Config,
     Discovery,
@@ -31,6 +33,8 @@ from exporter.config.model import (
 from exporter.config.problem import KeyPath, Problem, show
 from exporter.histogram import SECONDS_TO_A_WEEK
 from exporter.metrics.labels import RESERVED, label_name
+from exporter.overrides import OF_ENVIRONMENTS
+from exporter.thresholds import REASONS, decode
 from exporter.tracking.patterns import Pattern, PatternError
 
 Finding = tuple[KeyPath, str]
@@ -56,6 +60,7 @@ def check(config: Config, document: Document, environ: Mapping[str, str]) -> lis
         *_scrape(config.scrape),
         *_history(config.history),
         *_metrics(config.metrics),
+        *_alerts(config.alerts),
         *_links(config.links),
     )
     problems = [Problem(message, path, document.line(path)) for path, message in findings]
@@ -82,6 +87,42 @@ def _network(accounts: Sequence[Account], environ: Mapping[str, str]) -> Iterato
             yield Problem(message, source=variable)
         except (ValueError, httpx.InvalidURL):
             continue  # an address that is no URL is reported as such
+
+
+def _alerts(alerts: Alerts) -> Iterator[Finding]:
+    wrong = list(_thresholds(alerts.thresholds, {}, frozenset(REASONS)))
+    yield from ((("alerts", "thresholds", *path), message) for path, message in wrong)
+    usual = {} if wrong else alerts.thresholds
+    for i, some in enumerate(alerts.environment_thresholds):
+        where = ("alerts", "environment_thresholds", i)
+        try:
+            Pattern(some.environments)
+        except PatternError as error:
+            yield (*where, "environments"), f"`{some.environments}` is not a regular expression: {error}"
+        if not some.environments:
+            yield (*where, "environments"), "the pattern is empty"
+        if not some.thresholds:
+            yield (*where, "thresholds"), "no threshold is given"
+        for path, message in _thresholds(some.thresholds, usual, OF_ENVIRONMENTS):
+            yield (*where, "thresholds", *path), message
+
+
+def _thresholds(given: Mapping[str, float], usual: Mapping[str, float], allowed: frozenset[str]) -> Iterator[Finding]:
+    """What is wrong with thresholds; paths are relative to them."""
+    for name, value in given.items():
+        if name not in REASONS:
+            near = difflib.get_close_matches(name, sorted(allowed), n=1)
+            yield (
+                (name,),
+                "unknown threshold; " + (f"did you mean `{near[0]}`?" if near else "docs/alerts.md lists them"),
+            )
+        elif name not in allowed:
+            yield (name,), "this threshold cannot differ between environments"
+        else:
+            try:
+                decode({**usual, name: value})
+            except ValueError as error:
+                yield (name,), str(error).removeprefix(f"{name} ")
 
 
 def _accounts(accounts: Sequence[Account], document: Document, environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -4,7 +4,8 @@ import difflib
 import re
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -88,6 +89,8 @@ def _translate(error: str, document: Document, shape: type) -> Problem:
     match = cast("re.Match[str]", _ERROR.fullmatch(error))
     path: KeyPath = tuple(int(index) if index else name for name, index in _PATH_PART.findall(match["path"] or ""))
     what = match["what"]
+    if (match["path"] or "").endswith("[...]"):
+        path = (*path, *_not_a_number(document.data, path))
     if unknown := _UNKNOWN_FIELD.fullmatch(what):
         path = (*path, unknown[1])
         message = _unknown_key(unknown[1], _known_keys(shape, path[:-1]))
@@ -103,6 +106,15 @@ def _translate(error: str, document: Document, shape: type) -> Problem:
     else:
         message = what
     return Problem(message, path, document.line(path))
+
+
+def _not_a_number(data: object, path: KeyPath) -> Iterator[str]:
+    """The key of the value at fault in a mapping of names to numbers, which msgspec does not name."""
+    for part in path:
+        data = cast("Any", data)[part]
+    values = cast("dict[str, object]", data)
+    wrong = (name for name, value in values.items() if isinstance(value, bool) or not isinstance(value, int | float))
+    return islice(wrong, 1)
 
 
 def _unknown_key(key: str, known: Iterable[str]) -> str:

@@ -150,6 +150,32 @@ class Probe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     allow_any: bool = False
 
 
+class EnvironmentThresholds(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Thresholds of some environments.
+
+    Attributes:
+        environments: A regular expression for the whole name.
+        thresholds: The thresholds that differ from those of the other environments.
+    """
+
+    environments: str
+    thresholds: dict[str, float] = {}
+
+
+class Alerts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What your alert rules were made with, so that the status page and ``inspect`` judge as they do.
+
+    Attributes:
+        thresholds: The thresholds that differ from the defaults: the content of the file that is given to
+            ``mixin --thresholds``.
+        environment_thresholds: The thresholds of some environments: the content of the file that is given to
+            ``mixin --environment-thresholds``. The first that matches counts.
+    """
+
+    thresholds: dict[str, float] = {}
+    environment_thresholds: tuple[EnvironmentThresholds, ...] = ()
+
+
 SESSION_ID = "{session_id}"
 """What stands for the session's ID in ``links.session``."""
 
@@ -173,6 +199,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         history: How the list of all work is read.
         metrics: Labels and histograms of the metrics.
         probe: What ``/probe`` may read.
+        alerts: What your alert rules were made with, so that the status page and ``inspect`` judge as they do.
         links: Where the status page and ``inspect`` lead.
     """
 
@@ -181,4 +208,5 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     history: History = History()
     metrics: Metrics = Metrics()
     probe: Probe = Probe()
+    alerts: Alerts = Alerts()
     links: Links = Links()

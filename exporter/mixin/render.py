@@ -7,8 +7,8 @@ from pathlib import Path
 from exporter.mixin.dashboards.catalogue import dashboards
 from exporter.mixin.dashboards.import_variant import importable
 from exporter.mixin.rules.document import rules_file
-from exporter.mixin.rules.scope import Override
 from exporter.mixin.site import Site
+from exporter.overrides import Override
 from exporter.thresholds import Thresholds
 
 RULES = Path("prometheus/rules/qoder-work.rules.yml")

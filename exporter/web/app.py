@@ -19,6 +19,7 @@ from exporter.web.compression import Compressed
 from exporter.web.current import Current
 from exporter.web.fleet import Fleet
 from exporter.web.paths import HEALTHY, READY, RELOAD
+from exporter.web.severity import Judges
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class WebSettings:
         timeout: Seconds a scrape may take that does not say how long it waits.
         timeout_offset: Seconds by which a scraper is answered before it gives up.
         probe_any: Whether ``/probe`` may read environments that are not configured.
+        judges: Say how bad it is.
         session_link: The address of a session's page, with ``{session_id}`` for its ID; None for no links.
         histograms: The upper bounds of the buckets to expose, by the name of the metric; None leaves the histogram out.
             Histograms that are not named are exposed whole.
@@ -40,6 +42,7 @@ class WebSettings:
     timeout: float
     timeout_offset: float
     probe_any: bool
+    judges: Judges
     session_link: str | None
     histograms: Mapping[str, tuple[float, ...] | None]
     configuration: str

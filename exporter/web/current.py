@@ -115,7 +115,8 @@ class Current:
 
     def _prepared(self) -> Reporter:
         """The reporter, as it is configured now."""
-        self._reporter.session_link = self.exporter.settings.session_link
+        settings = self.exporter.settings
+        self._reporter.configure(settings.judges, settings.session_link)
         return self._reporter
 
     async def _refreshed(self, patience: float, only: EnvironmentIdentity | None = None) -> FleetView:

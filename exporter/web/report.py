@@ -15,7 +15,7 @@ from exporter.tracking.snapshot import Snapshot
 from exporter.tracking.view import AccountView, EnvironmentIdentity, EnvironmentView, FleetView
 from exporter.web import schema
 from exporter.web.selection import ItemSelection, Selection
-from exporter.web.severity import OK, RANKS, Judge, Verdict, heartbeat_lag, seconds_in_state, spoken, worst
+from exporter.web.severity import OK, RANKS, Judges, Verdict, heartbeat_lag, seconds_in_state, spoken, worst
 
 LIVE_STATES = tuple(state for state in STATES if state != STOPPED)
 
@@ -47,13 +47,19 @@ class Reporter:
     """Makes reports, and remembers per reading which items are the worst, so that a page costs what changed.
 
     Attributes:
-        judge: Says how bad it is.
+        judges: Say how bad it is.
         session_link: Where a session can be looked at, with ``{session_id}``; None for no links.
     """
 
-    judge: Judge = field(default_factory=Judge)
+    judges: Judges = field(default_factory=Judges)
     session_link: str | None = None
     _troubles: dict[EnvironmentIdentity, _Troubles] = field(default_factory=dict)
+
+    def configure(self, judges: Judges, session_link: str | None) -> None:
+        """Go on with other settings; what was found by other thresholds is forgotten."""
+        if judges != self.judges:
+            self._troubles.clear()
+        self.judges, self.session_link = judges, session_link
 
     # -- the fleet ----------------------------------------------------------------------------------------------------
 
@@ -105,7 +111,7 @@ class Reporter:
 
     def environment(self, view: EnvironmentView, items_of: ItemsOf, now: float) -> schema.Environment:
         """One environment without its items."""
-        verdicts = [*self.judge.environment(view, now)]
+        verdicts = [*self.judges.of(view.environment.name).environment(view, now)]
         verdicts += self._troubles_of(view, items_of, now).findings
         verdicts.sort(key=lambda verdict: verdict.order)
         snapshot, queue = view.snapshot, view.snapshot.queue if view.snapshot is not None else None
@@ -197,7 +203,9 @@ class Reporter:
         return (kept is None or kept.token != _token(view)) and self._suspicious(view)
 
     def _suspicious(self, view: EnvironmentView) -> bool:
-        return view.history_complete and (view.snapshot is None or self.judge.suspicious(view.snapshot))
+        return view.history_complete and (
+            view.snapshot is None or self.judges.of(view.environment.name).suspicious(view.snapshot)
+        )
 
     def _troubles_of(self, view: EnvironmentView, items_of: ItemsOf, now: float) -> _Troubles:
         kept = self._troubles.get(view.environment)
@@ -223,8 +231,9 @@ class Reporter:
         self, view: EnvironmentView, items: Sequence[Observation], everything: Sequence[Observation]
     ) -> Iterator[Judged]:
         """Judge some of an environment's live items."""
-        served = self.judge.served(view, everything)
-        return ((self.judge.item(item, served=served), item) for item in items)
+        judge = self.judges.of(view.environment.name)
+        served = judge.served(view, everything)
+        return ((judge.item(item, served=served), item) for item in items)
 
 
 def _token(view: EnvironmentView) -> object:

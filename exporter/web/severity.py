@@ -10,6 +10,7 @@ from exporter.api.errors import REFUSALS
 from exporter.histogram import Histogram
 from exporter.thresholds import Thresholds
 from exporter.tracking.observation import QUEUED, STARTING, STOPPING, Observation
+from exporter.tracking.patterns import Pattern
 from exporter.tracking.snapshot import Snapshot
 from exporter.tracking.view import EnvironmentView
 
@@ -170,6 +171,23 @@ class Judge:
         """Whether an item has a recent heartbeat."""
         queue = snapshot.queue
         return queue is not None and _within(queue.heartbeat_lag, self.thresholds.beating_within) > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Who judges which environment.
+
+    Attributes:
+        usual: Judges those that no pattern matches.
+        others: Patterns for whole names, each with who judges those; the first that matches counts, as in the rules.
+    """
+
+    usual: Judge = Judge()
+    others: tuple[tuple[Pattern, Judge], ...] = ()
+
+    def of(self, environment: str) -> Judge:
+        """Who judges the environment of this name."""
+        return next((judge for pattern, judge in self.others if pattern.matches(environment)), self.usual)
 
 
 def seconds_in_state(item: Observation) -> float | None:

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 
 from exporter.cli import main
 from exporter.mixin.rules.document import rules_file
-from exporter.mixin.rules.scope import OF_ENVIRONMENTS, Override
 from exporter.mixin.site import Site
+from exporter.overrides import OF_ENVIRONMENTS, Override
 from exporter.thresholds import Thresholds, decode
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,8 +13,9 @@ from exporter.thresholds import Thresholds
 from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.observation import STATES, Observation
 from exporter.tracking.outcomes import Outcome
+from exporter.tracking.patterns import Pattern
 from exporter.tracking.results import INTERNAL
-from exporter.web.severity import Judge, spoken, worst
+from exporter.web.severity import Judge, Judges, spoken, worst
 from tests.web.fakes import environment
 from tests.web.reports import NOW, failed, item, snapshot_of, succeeded
 
@@ -45,6 +46,13 @@ JUDGE = Judge()
 def test_an_item_is_judged_at_the_thresholds_of_its_alerts(found: Observation, severity: str, alert: str) -> None:
     verdict = JUDGE.item(found, served=False)
     assert (verdict.severity, verdict.alert) == (severity, alert)
+
+
+def test_the_first_pattern_that_matches_the_whole_name_says_who_judges() -> None:
+    patient, lenient, usual = (Judge(Thresholds(heartbeat_late=late)) for late in (300, 500, 200))
+    judges = Judges(usual, ((Pattern("batch-.*"), patient), (Pattern(".*-gpu"), lenient)))
+    names = {"batch-gpu": patient, "big-gpu": lenient, "batch": usual, "big-gpu-2": usual}
+    assert {name: judges.of(name) for name in names} == names
 
 
 def test_other_thresholds_judge_otherwise() -> None:

@@ -6,7 +6,7 @@ import hashlib
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote
@@ -16,10 +16,13 @@ import msgspec
 import pytest
 
 from exporter import __version__
+from exporter.cli import wiring
+from exporter.config import Alerts, EnvironmentThresholds
 from exporter.metrics.samples import Reload
 from exporter.tracking.observation import Observation
 from exporter.tracking.view import Conflict, EnvironmentView, FleetView, GoneEnvironment
-from exporter.web.app import Unchanging, create_app
+from exporter.web.app import Unchanging, WebSettings, create_app
+from exporter.web.severity import Judges
 from tests.support.settings import web_settings
 from tests.web.fakes import FakeFleet, environment, fleet
 from tests.web.reports import NOW, Live, failed, item, snapshot_of, succeeded
@@ -311,3 +314,57 @@ def test_five_hundred_environments_cost_little() -> None:
     print(f"500 environments: {seconds:.2f} s of CPU with parsing, {len(shown.html)} bytes")
     assert "500 of 500 environments need attention now" in shown.text
     assert seconds < 10
+
+
+# -- with other thresholds ---------------------------------------------------------------------------------------------
+
+
+PATIENT = {"queue_stalled_age": 28800.0, "backlog_age": 7200.0, "no_workers_wait": 14400.0}
+
+
+def judged(**thresholds: float) -> Judges:
+    """As configured for environments whose names begin with `batch`."""
+    some = EnvironmentThresholds(environments="batch.*", thresholds=thresholds)
+    return wiring.judges(Alerts(environment_thresholds=(some,)))
+
+
+def test_an_environment_is_judged_by_its_own_thresholds() -> None:
+    waiting = (item("work_1", "queued", 1000),)
+    shown = page(
+        fleet(reading("gpu", waiting), reading("batch", waiting)),
+        {"env_gpu": waiting, "env_batch": waiting},
+        judges=judged(**PATIENT),
+    )
+    assert "1 of 2 environments needs attention now" in shown.text
+    assert "env_gpu · default critical" in shown.text
+    assert "env_batch · default critical" not in shown.text
+
+
+def test_a_reload_judges_anew_what_was_read_before() -> None:
+    waiting = (item("work_1", "queued", 1000),)
+    shown = FakeFleet(fleet(reading("batch", waiting)))
+    shown.live, shown.ready = {"env_batch": waiting}, True
+    exporter = Reloaded(shown, web_settings())
+
+    async def pages() -> list[str]:
+        transport = httpx.ASGITransport(create_app(exporter))
+        async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+            before = (await client.get("/")).text
+            exporter.settings = web_settings(judges=judged(**PATIENT))
+            return [Page(text).text for text in (before, (await client.get("/")).text)]
+
+    before, after = asyncio.run(pages())
+    assert "1 of 1 environment needs attention now" in before
+    assert "All 1 environment OK" in after
+
+
+@dataclass
+class Reloaded:
+    """An exporter whose settings change."""
+
+    fleet: FakeFleet
+    settings: WebSettings
+    loaded: Reload | None = None
+
+    async def reload(self) -> Sequence[str]:
+        return []

@@ -24,7 +24,6 @@ from exporter.tracking.view import EnvironmentIdentity, FleetView
 from exporter.web import schema
 from exporter.web.report import Reporter, moment
 from exporter.web.selection import ItemSelection, Selection
-from exporter.web.severity import Judge
 from exporter.web.target import TargetError, find
 
 _ID = re.compile(r"env_\w+", re.ASCII)
@@ -43,7 +42,7 @@ class API:
         history = msgspec.structs.replace(config.history, checkpoint=None)
         self._config = msgspec.structs.replace(config, history=history)
         self._progress = progress
-        self._reporter = Reporter(session_link=config.links.session)
+        self._reporter = Reporter(wiring.judges(config.alerts), config.links.session)
         self._fleet: Fleet | None = None
 
     async def __aenter__(self) -> Self:
@@ -108,7 +107,7 @@ class API:
 
     def _inspected(self, item: WorkItem, read_at: float, identity: EnvironmentIdentity) -> InspectedItem:
         seen = observe(item, (), read_at)
-        shown = self._reporter.item(seen, Judge().item(seen, served=False), ())
+        shown = self._reporter.item(seen, self._reporter.judges.of(identity.name).item(seen, served=False), ())
         known: dict[str, Any] = {name: getattr(shown, name) for name in shown.__struct_fields__}
         if seen.stopped is not None:
             known |= {"state_since": moment(seen.stopped), "state_seconds": max(0.0, read_at - seen.stopped)}

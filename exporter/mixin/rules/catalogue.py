@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from exporter.mixin.rules import api, collection, counts, exporters, recordings, waiting, workers
 from exporter.mixin.rules.rule import Alert, Group, Recording
-from exporter.mixin.rules.scope import Override, scoped
+from exporter.mixin.rules.scope import scoped
+from exporter.overrides import Override
 from exporter.thresholds import Thresholds
 
 

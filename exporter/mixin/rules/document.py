@@ -9,8 +9,8 @@ from exporter.mixin.promql import duration
 from exporter.mixin.rules.annotations import dashboard, runbook
 from exporter.mixin.rules.catalogue import groups
 from exporter.mixin.rules.rule import Alert, Group, Recording
-from exporter.mixin.rules.scope import Override
 from exporter.mixin.site import Site
+from exporter.overrides import Override
 from exporter.thresholds import Thresholds
 
 HEADER = """\
