@@ -16,7 +16,7 @@ from exporter.mixin.rules.recordings import (
     WORKERS_POLLING,
     acknowledged,
 )
-from exporter.mixin.rules.rule import Alert
+from exporter.mixin.rules.rule import Alert, Severity
 from exporter.mixin.rules.scope import Scope
 from exporter.thresholds import Thresholds
 
@@ -34,8 +34,45 @@ def alerts(thresholds: Thresholds, scope: Scope) -> Iterator[Alert]:
     yield _no_workers(thresholds, scope)
 
 
-def _oldest(scope: Scope, beyond: float) -> str:
-    return f"{scope.select(OLDEST_AGE, QUEUED)} > {number(beyond)}"
+def _of_the_oldest(
+    name: str,
+    scope: Scope,
+    *,
+    beyond: float,
+    proof: str,
+    looking_back: float,
+    needs: str = "",
+    pending: float,
+    severity: Severity = "critical",
+    summary: str,
+    description: str,
+) -> Alert:
+    """An alert on the oldest queued item, which has waited too long, and on a proof that nothing will be done about it.
+
+    Args:
+        name: Its name.
+        scope: For which environments.
+        beyond: How many seconds are too long.
+        proof: What must hold beside it.
+        looking_back: For how many seconds the proof looks back.
+        needs: A series without which the proof cannot be judged.
+        pending: For how many seconds all of it must hold.
+        severity: Who is told.
+        summary: One sentence.
+        description: How the sentence on the item's wait goes on, and what to look at first.
+    """
+    oldest = f"{scope.select(OLDEST_AGE, QUEUED)} > {number(beyond)}"
+    return Alert(
+        name=name,
+        symptom="waiting",
+        severity=severity,
+        expr=held(name, oldest, proof, seconds=looking_back, needs=needs),
+        pending=pending,
+        labels=(*ENVIRONMENT, "state"),
+        summary=summary,
+        description=f"Environment {ENVIRONMENT_NAME}: the oldest queued item has waited {FOR_SECONDS}{description}",
+        board="environment",
+    )
 
 
 def _late(thresholds: Thresholds) -> tuple[str, str]:
@@ -77,32 +114,24 @@ def _slowly(thresholds: Thresholds, scope: Scope) -> Alert:
 
 
 def _backlog(thresholds: Thresholds, scope: Scope) -> Alert:
-    name = "QoderWorkBacklogNotDraining"
-    horizon = number(thresholds.backlog_horizon)
-    return Alert(
-        name=name,
-        symptom="waiting",
+    return _of_the_oldest(
+        "QoderWorkBacklogNotDraining",
+        scope,
         severity="warning",
-        expr=held(
-            name,
-            _oldest(scope, thresholds.backlog_age),
-            f"predict_linear({WAITING}[30m], {horizon}) > 0",
-            seconds=1800,
-        ),
+        beyond=thresholds.backlog_age,
+        proof=f"predict_linear({WAITING}[30m], {number(thresholds.backlog_horizon)}) > 0",
+        looking_back=1800,
         pending=thresholds.backlog_for,
-        labels=(*ENVIRONMENT, "state"),
         summary="The backlog does not shrink fast enough.",
         description=(
-            f"Environment {ENVIRONMENT_NAME}: the oldest queued item has waited {FOR_SECONDS}, and at the pace of the "
-            f"last 30 min the queue will not be empty in {spoken(thresholds.backlog_horizon)}. Look first at the rates "
-            "of created and stopped items: add workers, or find out who creates so much."
+            ", and at the pace of the last 30 min the queue will not be empty in "
+            f"{spoken(thresholds.backlog_horizon)}. Look first at the rates of created and stopped items: add workers, "
+            "or find out who creates so much."
         ),
-        board="environment",
     )
 
 
 def _fast(thresholds: Thresholds, scope: Scope) -> Alert:
-    name = "QoderWorkQueueWaitBudgetBurningFast"
     late, target = _late(thresholds)
     window = duration(thresholds.growing_window)
     burning = (
@@ -110,52 +139,37 @@ def _fast(thresholds: Thresholds, scope: Scope) -> Alert:
         + "\nor\n"
         + _burning(thresholds, "6h", "30m", thresholds.burn_fast_long, Scope())
     )
-    # Late items in a queue that shrinks are being worked off: there is nothing left to save.
-    return Alert(
-        name=name,
-        symptom="waiting",
-        severity="critical",
-        expr=held(
-            name,
-            _oldest(scope, thresholds.objective_wait),
-            f"(\n{indented(burning)}\n)\nand {ON} {WAITING} >= {WAITING} offset {window}",
-            seconds=thresholds.growing_window,
-        ),
+    return _of_the_oldest(
+        "QoderWorkQueueWaitBudgetBurningFast",
+        scope,
+        beyond=thresholds.objective_wait,
+        # Late items in a queue that shrinks are being worked off: there is nothing left to save.
+        proof=f"(\n{indented(burning)}\n)\nand {ON} {WAITING} >= {WAITING} offset {window}",
+        looking_back=thresholds.growing_window,
         pending=thresholds.burn_fast_for,
-        labels=(*ENVIRONMENT, "state"),
         summary="Items wait too long, and the queue does not shrink: the error budget will be gone in days.",
         description=(
-            f"Environment {ENVIRONMENT_NAME}: the oldest queued item has waited {FOR_SECONDS}, many were acknowledged "
-            f"{late} although the objective is {target} in time, and the queue has not shrunk for "
-            f"{spoken(thresholds.burn_fast_for)}. Look first at the workers needed beside those there are: more comes "
-            "in than they can take."
+            f", many were acknowledged {late} although the objective is {target} in time, and the queue has not shrunk "
+            f"for {spoken(thresholds.burn_fast_for)}. Look first at the workers needed beside those there are: more "
+            "comes in than they can take."
         ),
-        board="environment",
     )
 
 
 def _stalled(thresholds: Thresholds, scope: Scope) -> Alert:
-    name = "QoderWorkQueueStalled"
-    idle = spoken(thresholds.idle_window)
-    return Alert(
-        name=name,
-        symptom="waiting",
-        severity="critical",
-        expr=held(
-            name,
-            _oldest(scope, thresholds.queue_stalled_age),
-            f"{acknowledged(thresholds)} == 0",
-            seconds=thresholds.idle_window,
-        ),
+    return _of_the_oldest(
+        "QoderWorkQueueStalled",
+        scope,
+        beyond=thresholds.queue_stalled_age,
+        proof=f"{acknowledged(thresholds)} == 0",
+        looking_back=thresholds.idle_window,
         pending=thresholds.queue_stalled_for,
-        labels=(*ENVIRONMENT, "state"),
         summary="Work waits and none of it is taken.",
         description=(
-            f"Environment {ENVIRONMENT_NAME}: the oldest queued item has waited {FOR_SECONDS} and nothing was "
-            f"acknowledged in {idle}. Look first at the number of items in each state: if some are active the workers "
-            "are busy and more are needed, if none are the workers do not take work."
+            f" and nothing was acknowledged in {spoken(thresholds.idle_window)}. Look first at the number of items in "
+            "each state: if some are active the workers are busy and more are needed, if none are the workers do not "
+            "take work."
         ),
-        board="environment",
     )
 
 
@@ -166,54 +180,40 @@ def _nobody_works(thresholds: Thresholds) -> str:
 
 
 def _growing(thresholds: Thresholds, scope: Scope) -> Alert:
-    name = "QoderWorkQueueGrowingWithoutWorkers"
     window = duration(thresholds.growing_window)
-    return Alert(
-        name=name,
-        symptom="waiting",
-        severity="critical",
-        expr=held(
-            name,
-            _oldest(scope, thresholds.no_workers_wait),
+    return _of_the_oldest(
+        "QoderWorkQueueGrowingWithoutWorkers",
+        scope,
+        beyond=thresholds.no_workers_wait,
+        proof=(
             f"delta({WAITING}[{window}]) >= {number(thresholds.growing_items)}\n"
             f"and {ON} {WAITING} > 0\n"
-            f"{_nobody_works(thresholds)}",
-            seconds=thresholds.idle_window,
+            f"{_nobody_works(thresholds)}"
         ),
+        looking_back=thresholds.idle_window,
         pending=thresholds.growing_for,
-        labels=(*ENVIRONMENT, "state"),
         summary="The queue grows and nobody takes work from it.",
         description=(
-            f"Environment {ENVIRONMENT_NAME}: the oldest queued item has waited {FOR_SECONDS}, the queue grew in "
-            f"{spoken(thresholds.growing_window)}, no item has a recent heartbeat and nothing was acknowledged in "
-            f"{spoken(thresholds.idle_window)}. Look first at the workers' logs: they are gone, or they poll and then "
-            "fail to acknowledge."
+            f", the queue grew in {spoken(thresholds.growing_window)}, no item has a recent heartbeat and nothing was "
+            f"acknowledged in {spoken(thresholds.idle_window)}. Look first at the workers' logs: they are gone, or "
+            "they poll and then fail to acknowledge."
         ),
-        board="environment",
     )
 
 
 def _no_workers(thresholds: Thresholds, scope: Scope) -> Alert:
-    name = "QoderWorkNoWorkersPolling"
-    return Alert(
-        name=name,
-        symptom="waiting",
-        severity="critical",
-        expr=held(
-            name,
-            _oldest(scope, thresholds.no_workers_wait),
-            f"{WORKERS_POLLING} == 0\nand {ON} {WAITING} > 0\n{_nobody_works(thresholds)}",
-            seconds=thresholds.idle_window,
-            needs=WORKERS_POLLING,
-        ),
+    return _of_the_oldest(
+        "QoderWorkNoWorkersPolling",
+        scope,
+        beyond=thresholds.no_workers_wait,
+        proof=f"{WORKERS_POLLING} == 0\nand {ON} {WAITING} > 0\n{_nobody_works(thresholds)}",
+        looking_back=thresholds.idle_window,
+        needs=WORKERS_POLLING,
         pending=thresholds.no_workers_for,
-        labels=(*ENVIRONMENT, "state"),
         summary="Work waits and no worker polls for it.",
         description=(
-            f"Environment {ENVIRONMENT_NAME}: the oldest queued item has waited {FOR_SECONDS}, no worker polls, no "
-            f"item has a recent heartbeat and nothing was acknowledged in {spoken(thresholds.idle_window)}. Look first "
-            "at whether the worker processes run and can reach the API. Workers that send no Worker-ID are not counted "
-            "as polling."
+            ", no worker polls, no item has a recent heartbeat and nothing was acknowledged in "
+            f"{spoken(thresholds.idle_window)}. Look first at whether the worker processes run and can reach the API. "
+            "Workers that send no Worker-ID are not counted as polling."
         ),
-        board="environment",
     )
