@@ -165,12 +165,14 @@ def definition() -> str:
 
 
 def _structural(schema: Any) -> Any:
-    """A schema without what the kept ones have beyond a definition's: that nothing else is allowed."""
+    """A schema as a definition must write it: nothing else is allowed in any case, and what has two types says so."""
     if isinstance(schema, list):
         return [_structural(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
     kept = {key: _structural(each) for key, each in schema.items() if key != "$schema"}
+    if "anyOf" in kept and "type" not in kept:
+        kept["x-kubernetes-int-or-string"] = True
     return {key: each for key, each in kept.items() if (key, each) != ("additionalProperties", False)}
 
 
