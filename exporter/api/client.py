@@ -195,7 +195,18 @@ class WorkAPI:
         return answer
 
     async def _read(self, request: "_Request", shape: type[T], deadline: float) -> Answer[T]:
-        """Send, retrying transient errors, and decode."""
+        """Send, retrying transient errors, and decode.
+
+        An error leaves without the frames that raised it. They hold what was received, megabytes of it perhaps, and
+        some of them the error itself: such a cycle stays in memory until the garbage collector gets to it.
+        """
+        try:
+            return await self._read_retrying(request, shape, deadline)
+        except errors.APIError as error:
+            error.__context__ = None
+            raise error.with_traceback(None)  # noqa: B904 -- it is the same error
+
+    async def _read_retrying(self, request: "_Request", shape: type[T], deadline: float) -> Answer[T]:
         failed: errors.APIError | None = None
         try:
             response, read_at, sent = await self._attempt(request, deadline)

@@ -20,6 +20,7 @@ from exporter.cli.failure import Failure, one_line
 from exporter.cli.flags import LOG, WEB, Flags, flag, takes
 from exporter.cli.healthcheck import healthcheck
 from exporter.cli.inspect import inspect
+from exporter.cli.memory import return_large_blocks
 from exporter.cli.mixin import mixin
 from exporter.cli.reloading import Reloadable
 from exporter.cli.serving import serve
@@ -158,6 +159,7 @@ def _configure_quiet_logs(flags: Flags) -> None:
 
 
 def _serve(flags: Flags) -> None:
+    return_large_blocks()
     config = _load(flags.config_file)
     security = _load_web(flags.web_config_file)
     source = str(flags.config_file or "environment variables")

@@ -1,9 +1,11 @@
 """What travels: answers within bounds, on connections that said nothing but their answer."""
 
 import asyncio
+import gc
 import gzip
 import resource
 import ssl
+import tracemalloc
 import zlib
 
 import pytest
@@ -14,6 +16,7 @@ from exporter.api.client import WorkAPI
 from exporter.api.transport import MAX_BODY
 from tests.api.harness import ENVIRONMENT, TOKEN, at_once, client
 from tests.api.raw import BODY, Raw, Talk, answer
+from tests.api.test_hanging import settled
 
 GZIP = "Content-Encoding: gzip"
 CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -92,6 +95,34 @@ async def test_what_is_too_much_is_refused_without_being_kept(name: str) -> None
         server.then(answer())
         assert await depth(api) == 3
         assert server.connections <= 2
+
+
+UNUSABLE: dict[str, Talk] = {
+    "endless chunks": endless_chunks,
+    "a gzip bomb": answer(BOMB, GZIP),
+    "cut off": answer(b" " * (MAX_BODY - 1), length=MAX_BODY),
+    "not JSON": answer(b" " * MAX_BODY),
+    "of another shape": answer(b'{"depth":"' + b"x" * (MAX_BODY - 20) + b'"}'),
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+async def test_an_answer_that_cannot_be_used_is_freed_without_the_garbage_collector(name: str) -> None:
+    """Frames of the error that it ends in must not hold it: they are part of a cycle, megabytes for each failure."""
+    talk = UNUSABLE[name]
+    async with Raw(talk).listening() as server, client(server.base_url, request_timeout=0.5) as api:
+        await failure(api)
+        gc.collect()
+        gc.disable()
+        tracemalloc.start()
+        try:
+            for _ in range(3):
+                await failure(api)
+            # What comes after the error has been seen to is the connection's end.
+            await settled(lambda: tracemalloc.get_traced_memory()[0] < MAX_BODY // 4)
+        finally:
+            tracemalloc.stop()
+            gc.enable()
 
 
 @pytest.mark.parametrize(
