@@ -2,6 +2,6 @@
 
 from pathlib import Path
 
-from tests.faults.matrix import documented
+from tests.faults.page import documented
 
 Path("docs/faults.md").write_text(documented(), encoding="utf-8")
