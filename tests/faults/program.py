@@ -27,7 +27,7 @@ def run(folder: Path, arguments: list[str]) -> None:
 
     signal.signal(signal.SIGUSR1, count)
     socket.getaddrinfo = resolving(folder)
-    aiohttp.TCPConnector.__init__.__kwdefaults__["ttl_dns_cache"] = 1
+    (aiohttp.TCPConnector.__init__.__kwdefaults__ or {})["ttl_dns_cache"] = 1
     main(arguments)
 
 
