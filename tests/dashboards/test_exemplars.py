@@ -1,6 +1,7 @@
 """From a dot on a panel to the item's page: the link of the data source, as Grafana reads it."""
 
 import asyncio
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import yaml
 
 from exporter.config import Links
 from exporter.web.app import Unchanging, create_app
+from tests.dashboards.conftest import FILES
 from tests.metrics.test_exposition import exemplars
 from tests.metrics.views import fleet as with_exemplars
 from tests.support.settings import web_settings
@@ -47,6 +49,20 @@ def test_grafana_understands_the_destinations() -> None:
         assert destination.keys() <= UNDERSTOOD
         assert destination["urlDisplayLabel"]
         assert provisioned(destination["url"]).count("${__value.raw}") == 1
+
+
+def test_dots_are_shown_where_the_axis_is_of_seconds() -> None:
+    boards = [json.loads(file.read_text()) for file in FILES]
+    panels = [panel for board in boards for panel in board["panels"]]
+    shown = [panel for panel in panels if any(target["exemplar"] for target in panel.get("targets", ()))]
+    assert {panel["title"] for panel in shown} == {
+        "Wait until acknowledged",
+        "Wait until acknowledged, quantiles",
+        "Start-up time",
+        "Drain time",
+        "Run time",
+    }
+    assert {panel["fieldConfig"]["defaults"]["unit"] for panel in shown} == {"s"}
 
 
 def test_every_label_of_an_exemplar_has_a_destination() -> None:

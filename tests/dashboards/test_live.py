@@ -60,7 +60,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     rules = folder / "rules.yml"
     # Alerts fire as soon as they are true: how long they wait is the subject of the rules' own tests.
     rules.write_text(rules_file(Thresholds(), Site(), pending_scale=0))
-    with demo(folder) as running, prometheus(folder, configuration(running, rules)) as server:
+    flags = ["--enable-feature=exemplar-storage"]
+    with demo(folder) as running, prometheus(folder, configuration(running, rules), flags=flags) as server:
         stage = Stage(running, server, time.time())
         until(lambda: bool(server.instant("qoder_work_up == 1", time.time())), "the first scrape")
         yield stage
@@ -91,6 +92,16 @@ def filled(stage: Stage) -> Stage:
 
 def test_every_query_returns_data_or_is_known_to_be_empty_in_health(filled: Stage) -> None:
     assert filled.silent(EMPTY_IN_HEALTH) == EMPTY_IN_HEALTH.keys(), "what is listed as empty in health is not"
+
+
+def test_panels_that_show_exemplars_find_some_with_the_items_id(filled: Stage) -> None:
+    shown = [asked for asked in EVERYTHING if asked.target["exemplar"]]
+    assert shown
+    for asked in shown:
+        expression = Scope(filled.now(), ALL).fill(asked.target["expr"])
+        found = filled.server.exemplars(expression, filled.now())
+        assert found, asked
+        assert all(labels["work_id"] for labels in found), asked
 
 
 def test_legends_name_labels_that_the_results_have(filled: Stage) -> None:

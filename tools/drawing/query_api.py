@@ -60,6 +60,15 @@ class Prometheus:
         start, end = (moment // span.interval * span.interval for moment in (span.start, span.end))
         return self._series("query_range", {"query": expression, "start": start, "end": end, "step": span.interval})
 
+    def exemplars(self, expression: str, span: Span) -> list[Mapping[str, str]]:
+        """The labels of the exemplars of all series in an expression.
+
+        Raises:
+            QueryRefused: Prometheus says why.
+        """
+        series = self._get("query_exemplars", {"query": expression, "start": span.start, "end": span.end})
+        return [exemplar["labels"] for each in series for exemplar in each["exemplars"]]
+
     def label_values(self, label: str, selector: str) -> list[str]:
         """The values a label has in the selected series.
 

@@ -39,10 +39,12 @@ class Query:
     def as_json(self, ref_id: str) -> Json:
         """The query as a panel's target."""
         instant = self.kind in {"instant", "table"}
+        # An exemplar is drawn at its seconds: on an axis of shares or rates it would mean nothing.
+        of_seconds = self.kind == "heatmap" or self.expr.startswith("histogram_quantile(")
         return {
             "datasource": DATASOURCE,
             "editorMode": "code",
-            "exemplar": not instant and any(series in self.expr for series in WITH_EXEMPLARS),
+            "exemplar": of_seconds and not instant and any(series in self.expr for series in WITH_EXEMPLARS),
             "expr": self.expr,
             "format": {"table": "table", "heatmap": "heatmap"}.get(self.kind, "time_series"),
             "instant": instant,
