@@ -27,10 +27,13 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"random tests: RANDOM_SEED={seed}" + (" LONG_RANDOM_RUNS=1" if randomness.LONG else "")
 
 
-@pytest.fixture(autouse=True)
-def _needed_programs(request: pytest.FixtureRequest) -> None:
-    """Skip a test whose program is missing, with the reason; fail instead where REQUIRE_PROGRAMS is set."""
-    for name in _named(request.node, "program"):
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose program is missing, with the reason; fail instead where REQUIRE_PROGRAMS is set.
+
+    A hook, because it must come before the fixtures, which start these programs.
+    """
+    for name in _named(item, "program"):
         if shutil.which(name) is None:
             reason = f"{name} is not installed on this machine"
             if MANDATORY:

@@ -23,14 +23,14 @@ class Refused(Exception):
     """Helm does not render these values; the text says why."""
 
 
-def render(values: Values, *, name: str = "work", namespace: str = "monitoring") -> list[Object]:
+def render(values: Values, *, name: str = "work", namespace: str = "monitoring", chart: Path = CHART) -> list[Object]:
     """The objects of a release with these values.
 
     Raises:
         Refused: The values are wrong.
     """
     done = subprocess.run(
-        ["helm", "template", name, str(CHART), "--namespace", namespace, "--values", "-"],
+        ["helm", "template", name, str(chart), "--namespace", namespace, "--values", "-"],
         input=json.dumps(values),
         capture_output=True,
         text=True,

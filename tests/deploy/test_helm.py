@@ -219,6 +219,14 @@ def test_the_dashboards_are_the_generated_ones_and_bear_the_sidecars_label() -> 
     assert all(len(json.dumps(board)) < 2**20 for board in boards)  # what a ConfigMap holds
 
 
+def test_the_packaged_chart_renders_as_this_one(tmp_path: Path) -> None:
+    """What a release pushes holds the rules and dashboards, which are links in the repository."""
+    package = ["helm", "package", str(helm.CHART), "--destination", str(tmp_path)]
+    subprocess.run(package, capture_output=True, check=True)
+    values = TOKEN | {"prometheusRule": {"enabled": True}, "dashboards": {"enabled": True}}
+    assert render(values, chart=tmp_path / f"qoder-work-exporter-{__version__}.tgz") == render(values)
+
+
 @pytest.mark.parametrize(("by", "kind"), [("serviceMonitor", "ServiceMonitor"), ("podMonitor", "PodMonitor")])
 def test_a_monitor_selects_what_the_chart_makes(by: str, kind: str) -> None:
     objects = render({"scrape": {"by": by, "labels": {"release": "prometheus"}}, "persistence": {"enabled": True}})

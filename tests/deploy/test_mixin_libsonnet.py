@@ -20,6 +20,9 @@ local mixin = import 'deploy/mixin/mixin.libsonnet';
 
 @pytest.mark.linter("jsonnet")
 def test_it_holds_what_is_generated() -> None:
+    version = subprocess.run(["jsonnet", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    if "Go implementation" not in version:
+        pytest.skip(f"{version} is not go-jsonnet, which the library needs")
     done = subprocess.run(["jsonnet", "-e", SNIPPET], cwd=ROOT, capture_output=True, text=True, check=True)
     mixin = json.loads(done.stdout)
     generated = files(Thresholds(), Site())
