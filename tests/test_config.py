@@ -197,7 +197,8 @@ UNUSABLE_FILES = {
     "behind a file": "file/below",
     "a loop": "loop",
     "a pipe": "pipe",
-    "a device": "/dev/null/x",
+    "behind a device": "/dev/null/x",
+    "a device without end": "/dev/zero",
     "a socket in a directory that is not there": "none/below",
 }
 

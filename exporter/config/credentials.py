@@ -20,6 +20,9 @@ _TOKEN = re.compile(r"[!-~]+", re.ASCII)
 _TOKEN_ITSELF = re.compile(r"pt-[^/]*|eyJ[^/]*")
 """What a personal access token and a service account's token begin with."""
 
+MAX_TOKEN_FILE = 64 * 1024
+"""Bytes of a token's file; the client reads no more."""
+
 
 def check_token(account: Account, environ: Mapping[str, str]) -> Iterator[tuple[KeyPath, str]]:
     """Find what keeps an account's token from being read; paths are relative to the account."""
@@ -51,10 +54,14 @@ def _check_token_file(file: Path) -> Iterator[str]:
         yield "this looks like a token; write it to a file and give the path of that file"
         return
     try:
-        if stat.S_ISFIFO(file.stat().st_mode):
-            yield f"{file} is a pipe, and the token is read more than once; give a regular file"
+        mode = file.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a directory says what is wrong
+            what = "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
+            yield f"{file} is {what}, and the token is read more than once; give a regular file"
             return
-        text = file.read_text(encoding="utf-8")
+        with file.open("rb") as opened:
+            content = opened.read(MAX_TOKEN_FILE + 1)
+        text = content.decode()
     except OSError as error:
         yield f"cannot read {file}: {error.strerror}; the file must exist and be readable by this user"
     except UnicodeDecodeError:
@@ -62,6 +69,9 @@ def _check_token_file(file: Path) -> Iterator[str]:
     except ValueError:
         yield "the path has a NUL character, or one that no encoding has"
     else:
+        if len(content) > MAX_TOKEN_FILE:
+            yield f"{file} is too large; it must hold the token and nothing else"
+            return
         yield from _check_token_text(text, str(file))
 
 

@@ -146,6 +146,8 @@ def _mend(data: object, path: KeyPath, error: str) -> bool:
     for part in path[:-1]:
         container = container[part]
     key = path[-1]
+    if not isinstance(container, dict | list):  # what YAML's own tags make: a set, say
+        return False
     if isinstance(container, list):  # an item cannot be taken out, or the paths of the next ones would be wrong
         container[cast("int", key)] = {} if "`object`" in error else 0 if "duration" in error else ""
     elif key in container:
