@@ -40,14 +40,12 @@ TABLE: dict[str, list[tuple[str, str]]] = {
         ("echo 'queue_stalled_age", f"{ON_PAGES}::test_a_threshold_changes_rules_and_dashboards"),
         (".venv/bin/python -m tools.drawing", f"{ON_PAGES}::test_the_pictures_are_drawn"),
     ],
-    # There is no container engine: the same programs run from the mounted files, and buildah builds the Dockerfile.
+    # Its images come from a registry: the same programs run from the mounted files.
     "docs/install/compose.md": [
         ("cd deploy/compose", "tests/deploy/test_compose.py::test_the_stack_runs_from_the_mounted_files"),
         ("QODER_PAT=pt-… docker compose", "tests/deploy/test_compose.py::test_the_stack_runs_from_the_mounted_files"),
     ],
-    "docs/install/container.md": [
-        ("docker build", "tests/deploy/test_image.py::test_it_serves_metrics_is_healthy_and_ends_on_sigterm")
-    ],
+    "docs/install/container.md": [("docker build", "tests/deploy/test_image.py::test_the_page_runs_it")],
     "docs/install/index.md": [
         ("pip install .", f"{ON_INSTALLING}::test_pip_installs_a_program_that_runs"),
         ("pip install --require-hashes", f"{ON_INSTALLING}::test_pip_installs_a_program_that_runs"),

@@ -1,6 +1,7 @@
 """The image as it is built: its program runs as its user, on a read-only root, as PID 1, and ends on SIGTERM.
 
-The Dockerfile is built as it stands. Only its base is a stand-in under the same name, see `base_image`.
+The Dockerfile is built and run by the commands of the container page; buildah and podman stand in for docker. Only its
+base is a stand-in under the same name, see `base_image`.
 """
 
 import json
@@ -21,30 +22,33 @@ import httpx
 import pytest
 
 from exporter.simulator import DEFAULT_TOKEN, Simulation, SimulatorThread
+from tests.commands.blocks import block, run
 from tests.deploy.base_image import make_base
+from tests.deploy.engine import engine, kept_in
 from tests.deploy.running import PATIENCE, free_port, until
 
 ROOT = Path(__file__).parents[2]
 BASE = "docker.io/library/python:3.13-slim"
-REVISION = "0123456789abcdef0123456789abcdef01234567"
+BUILD, RUN, SHOW = block("docs/install/container.md", "docker build").text.splitlines()
 
 pytestmark = [
-    pytest.mark.program("buildah", "unshare"),
+    pytest.mark.program("bash", "buildah", "curl", "git", "unshare"),
     pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter the image's root file system"),
 ]
 
 
 @dataclass(frozen=True)
 class Image:
-    """A built image: its configuration, and its root file system mounted."""
+    """A built image: its configuration, its root file system mounted, and where it is kept."""
 
     config: dict[str, Any]
     health: list[str]
     root: Path
+    store: Path
 
 
 def buildah(store: Path, *arguments: str) -> str:
-    options = ["--root", str(store / "root"), "--runroot", str(store / "run"), "--storage-driver", "vfs"]
+    options = kept_in(store)
     done = subprocess.run(
         ["buildah", *options, *arguments], capture_output=True, text=True, check=False, timeout=600, cwd=ROOT
     )
@@ -54,7 +58,7 @@ def buildah(store: Path, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    """The image of this Dockerfile."""
+    """The image of this Dockerfile, built by the page's command."""
     store = tmp_path_factory.mktemp("images")
     base = store / "base"
     base.mkdir()
@@ -62,15 +66,20 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     (store / "Dockerfile").write_text("FROM scratch\nCOPY base /\n")
     buildah(store, "build", "--isolation", "chroot", "--tag", BASE, str(store))
     shutil.rmtree(base)
-    arguments = ["--build-arg", f"BASE={BASE}", "--build-arg", f"REVISION={REVISION}"]
-    options = ["--isolation", "chroot", "--format", "docker", "--pull-never"]
-    buildah(store, "build", *options, *arguments, "--tag", "localhost/qoder-work-exporter", str(ROOT))
+    options = ["--isolation", "chroot", "--format", "docker", "--pull-never", "--build-arg", f"BASE={BASE}"]
+    run(BUILD, cwd=ROOT, variables={}, path=engine(store, build=options))
     described = json.loads(buildah(store, "inspect", "--type", "image", "localhost/qoder-work-exporter"))
     container = buildah(store, "from", "--pull-never", "localhost/qoder-work-exporter")
     docker = described["Docker"]["config"]
-    yield Image(docker, docker["Healthcheck"]["Test"], Path(buildah(store, "mount", container)))
+    yield Image(docker, docker["Healthcheck"]["Test"], Path(buildah(store, "mount", container)), store)
     buildah(store, "umount", container)
     shutil.rmtree(store)
+
+
+def revision() -> str:
+    """The commit that is checked out."""
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 def inside(image: Image, command: list[str], variables: dict[str, str]) -> "subprocess.Popen[str]":
@@ -156,7 +165,7 @@ def test_it_serves_metrics_is_healthy_and_ends_on_sigterm(image: Image) -> None:
         token = {"QODER_PAT": DEFAULT_TOKEN, "QODER_BASE_URL": api.base_url}
         with running(image, **address, **token) as exporter:
             until(exporter, lambda: scraped(port, lambda text: 'state="active"} 1.0' in text), "the active item")
-            assert scraped(port, lambda text: f'revision="{REVISION}"' in text)
+            assert scraped(port, lambda text: f'revision="{revision()}"' in text)
             assert output_of(image, image.health[1:], **address) == (0, "")
             pid = first_process(exporter)
             status = Path(f"/proc/{pid}/status").read_text()
@@ -167,6 +176,26 @@ def test_it_serves_metrics_is_healthy_and_ends_on_sigterm(image: Image) -> None:
     assert exporter.returncode == 0, output
     assert "msg=stopped" in output
     assert DEFAULT_TOKEN not in output
+
+
+@pytest.mark.program("podman", "crun")
+def test_the_page_runs_it(image: Image, tmp_path: Path) -> None:
+    """To the letter, but for the port, which others have here; what is published is that of this machine anyway."""
+    simulation = Simulation()
+    simulation.create_work(simulation.create_environment("gpu-workers"), state="active")
+    address = f"127.0.0.1:{free_port()}"
+    with SimulatorThread(simulation) as api:
+        given = {"QODER_BASE_URL": api.base_url, "QODER_EXPORTER_WEB_LISTEN_ADDRESS": address}
+        said = run(
+            f"{RUN} &\nuntil curl -fs http://{address}/-/ready; do kill -0 $!; command sleep 0.1; done\n"
+            f"{SHOW}\nkill $!\nwait $! && echo ended",
+            cwd=tmp_path,
+            variables={"QODER_PAT": DEFAULT_TOKEN},
+            places={"127.0.0.1:10190": address},
+            path=engine(image.store, variables=given),
+        )
+    assert 'state="active"} 1.0' in said
+    assert said.endswith("ended\n")
 
 
 def test_its_health_check_fails_where_nothing_listens(image: Image) -> None:
@@ -220,8 +249,8 @@ def test_it_can_install_nothing(image: Image) -> None:
 def test_it_says_which_commit_it_was_built_from(image: Image) -> None:
     status, output = output_of(image, [*image.config["Entrypoint"], "--version"])
     assert status == 0
-    assert REVISION in output
-    assert image.config["Labels"]["org.opencontainers.image.revision"] == REVISION
+    assert revision() in output
+    assert image.config["Labels"]["org.opencontainers.image.revision"] == revision()
 
 
 def test_what_is_added_to_the_base_is_small(image: Image) -> None:
