@@ -74,6 +74,25 @@ def test_an_environments_page_fits_and_can_be_read(browser: Browser, target: str
         assert violations(page) == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1400])
+@pytest.mark.parametrize(
+    "path", ["runbooks", "runbooks/qoderworkhistogramsmissing.md", "runbooks/qoderworkqueuestalled.md"]
+)
+def test_runbooks_fit_and_can_be_read(browser: Browser, path: str, width: int, scheme: str) -> None:
+    with serving(SCENARIOS["empty"]()) as port, page_of(browser, width=width, scheme=scheme) as page:
+        page.goto(f"http://127.0.0.1:{port}/{path}", timeout=PATIENCE_MS)
+        assert overflow(page) <= 0
+        assert violations(page) == []
+
+
+def test_one_click_leads_from_a_finding_to_its_runbook(browser: Browser) -> None:
+    with shown(browser, "failing") as (page, url):
+        page.get_by_role("link", name="QoderWorkStuckStarting").first.click()
+        assert page.url == f"{url}runbooks/qoderworkstuckstarting.md"
+        expect(page.get_by_role("heading", level=1)).to_have_text("QoderWorkStuckStarting")
+
+
 # -- what it is for ---------------------------------------------------------------------------------------------------
 
 
