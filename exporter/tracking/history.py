@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -108,21 +108,19 @@ class History:
         """The segment an ID lies in; IDs after the end lie in the last."""
         return min(bisect_left(self._ends, work_id), len(self._ends) - 1)
 
-    def positions(self, work_ids: Iterable[str], offsets: Iterable[int]) -> list[int]:
-        """Return how many items stand before each of these at most.
+    def positions(self, work_ids: Iterable[str], offsets: Iterable[int]) -> Iterator[int]:
+        """Give how many items stand before each of these at most.
 
         Args:
             work_ids: IDs in ascending order.
             offsets: Their positions in their segments.
         """
-        positions: list[int] = []
         index, before, last = 0, 0, len(self._ends) - 1
         for work_id, offset in zip(work_ids, offsets, strict=True):
             while index < last and self._ends[index] < work_id:
                 before += self._segments[index].size
                 index += 1
-            positions.append(before + min(offset, self._segments[index].size - 1))
-        return positions
+            yield before + min(offset, self._segments[index].size - 1)
 
     def start(self, index: int) -> str | None:
         """The ID after which a segment begins, or None for the first."""

@@ -4,7 +4,7 @@ Only its own methods change it, each by one complete reading or by none. It know
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from exporter.tracking.history import History
@@ -12,12 +12,16 @@ from exporter.tracking.ids import created_before
 from exporter.tracking.lifecycle import Counted, Lifecycle
 from exporter.tracking.live import UNKNOWN, LiveItem, LiveItems
 from exporter.tracking.observation import Labels, Observation
-from exporter.tracking.reading import Reading, Sighting, newest
+from exporter.tracking.reading import Reading, Sighting, keep_newest
+from exporter.tracking.steps import last_of
 from exporter.tracking.tail import Tail
 from exporter.tracking.without_id import WithoutID
 
 STEP = 500
 """Items that are applied in one go, which takes a millisecond or two."""
+
+READINGS_STEP = 20
+"""Readings, mostly of a page each, that are put together in one go."""
 
 LATE = 300.0
 """Seconds by which an item may become visible after its creation and still count as an event of the watch."""
@@ -117,8 +121,8 @@ class Ledger:
         """The live items in the order of the list."""
         return self.live.listed()
 
-    def positions(self) -> list[int]:
-        """Return how many items stand before each live one at most; no two are farther apart than this says."""
+    def positions(self) -> Iterator[int]:
+        """Give how many items stand before each live one at most; no two are farther apart than this says."""
         return self.history.positions(self.live, (item.offset for item in self.live.values()))
 
     @property
@@ -167,12 +171,11 @@ class Ledger:
 
     def refresh(self, readings: Iterable[Reading], single: Iterable[Sighting], gone: Iterable[str]) -> None:
         """Apply everything one refresh has read, at once; the arguments are those of :meth:`refreshing`."""
-        for _ in self.refreshing(readings, single, gone):
-            pass
+        last_of(self.refreshing(readings, single, gone))
 
     def refreshing(
         self, readings: Iterable[Reading], single: Iterable[Sighting], gone: Iterable[str]
-    ) -> Iterator[None]:
+    ) -> Generator[None, None, None]:
         """Apply everything one refresh has read, step by step, so that others can work in between.
 
         Between two steps, and if the last ones are never made, what is known is true: of each item what was read of it
@@ -186,7 +189,11 @@ class Ledger:
         """
         readings, gone = list(readings), set(gone)
         ends = [reading for reading in readings if reading.through is None]
-        seen = newest(readings, single)
+        seen: dict[str, Sighting] = {}
+        for number, sightings in enumerate((*(reading.sightings for reading in readings), single), 1):
+            keep_newest(seen, sightings)
+            if not number % READINGS_STEP:
+                yield
         vanished = (gone & self.live.keys()) - seen.keys()
         for work_id in vanished:
             self._vanish(work_id)

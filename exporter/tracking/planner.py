@@ -1,10 +1,14 @@
 """Which requests make every live item and the end of the list current, as few as possible."""
 
-from bisect import bisect_left, bisect_right
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from exporter.tracking.ledger import Ledger
 from exporter.tracking.live import UNKNOWN, LiveItem
+from exporter.tracking.steps import last_of
+
+STEP = 2000
+"""Live items that are looked at in one go: some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,12 @@ class Plan:
 
 
 def plan(ledger: Ledger, page_size: int) -> Plan:
-    """Cover all live items and the tail with the fewest pages.
+    """Cover all live items and the tail with the fewest pages, at once; see :func:`planning`."""
+    return last_of(planning(ledger, page_size))
+
+
+def planning(ledger: Ledger, page_size: int) -> Generator[None, None, Plan]:
+    """Cover all live items and the tail with the fewest pages, step by step; nothing may change the ledger meanwhile.
 
     Going through the list from its start and opening each page at the first item not covered yet is optimal for
     points on a line. A page that would reach the end of the list is the tail itself. Positions are at least as far
@@ -38,26 +47,32 @@ def plan(ledger: Ledger, page_size: int) -> Plan:
     """
     windows: list[tuple[LiveItem, ...]] = []
     single: list[LiveItem] = []
-    targets, ranks = ledger.targets(), ledger.positions()
-    tail_after = ledger.tail.ids[0]
-    tail = len(targets) if tail_after is None else bisect_right(targets, tail_after, key=lambda each: each.seen.id)
-    position = 0
-    while position < len(targets):
-        first = targets[position]
-        if tail_after is None or first.seen.id > tail_after:
-            break
-        if first.before == UNKNOWN:
-            single.append(first)
-            position += 1
-            continue
-        if ranks[position] + page_size >= ledger.size:
-            tail_after = first.before
-            break
-        # Both go up through the list: the page ends before whichever comes first, its last item or the tail.
-        end = min(bisect_left(ranks, ranks[position] + page_size, position), tail)
-        if end == position + 1:
-            single.append(first)
+    page: list[LiveItem] = []
+    end = 0  # the first position behind the page
+
+    def close() -> None:
+        if len(page) > 1:
+            windows.append(tuple(page))
         else:
-            windows.append(tuple(targets[position:end]))
-        position = end
+            single.extend(page)
+        page.clear()
+
+    tail_after = ledger.tail.ids[0]
+    for number, (item, position) in enumerate(zip(ledger.targets(), ledger.positions(), strict=True), 1):
+        if tail_after is None or item.seen.id > tail_after:
+            break
+        if position >= end:
+            close()
+        if not page and item.before == UNKNOWN:
+            single.append(item)
+        elif not page and position + page_size >= ledger.size:
+            tail_after = item.before
+            break
+        else:
+            if not page:
+                end = position + page_size
+            page.append(item)
+        if not number % STEP:
+            yield
+    close()
     return Plan(tuple(windows), tuple(single), tail_after)

@@ -10,9 +10,10 @@ from exporter.tracking.ledger import Ledger
 from exporter.tracking.live import UNKNOWN, LiveItem
 from exporter.tracking.lookup import SAMPLE, LeftOutError, Lookup, Queued, believe_empty, prove_gone
 from exporter.tracking.observation import STOPPED, Labeller, Observation, observe
-from exporter.tracking.planner import plan
+from exporter.tracking.planner import planning
 from exporter.tracking.reading import Reading, Sighting
 from exporter.tracking.source import Source
+from exporter.tracking.steps import in_turn
 from exporter.tracking.tasks import together
 from exporter.tracking.walk import CursorLostError, Walk
 
@@ -84,8 +85,7 @@ class Reader:
             APIError: A request failed; what is in the ledger by then is true, but not all of it is current.
         """
         ledger = self._ledger
-        due = set(ledger.live)
-        planned = plan(ledger, PAGE_SIZE)
+        planned = await in_turn(planning(ledger, PAGE_SIZE))
         self._source.limit = self._source.requests + planned.requests + MAX_EXTRA
         await together(
             [
@@ -94,7 +94,7 @@ class Reader:
                 self._alone.ask(self._source, [target.seen.id for target in planned.single]),
             ]
         )
-        await self._apply(due)
+        await self._apply(ledger.live)
         for _ in range(MAX_TAILS):
             if ledger.tail.reached:
                 break
@@ -124,8 +124,9 @@ class Reader:
                 await asyncio.sleep(0)
         # What one page leaves out and another shows has not vanished.
         left_out -= shown
-        unread = left_out.union(due).difference(shown, alone.found, alone.gone)
-        unread = {work_id for work_id in unread if work_id in left_out or work_id in self._ledger.live}
+        asked = alone.found.keys() | alone.gone
+        unread = {each for each in due if each not in shown and each not in asked}
+        unread |= left_out - asked
         later = await self._ask(alone, sorted(unread), left_out)
         if alone.gone:
             await self._source.list(None)  # an environment that has gone knows none of its items either
@@ -139,8 +140,7 @@ class Reader:
             raise InvalidResponse(message, endpoint="list")
         if self._emptied:
             self._ledger.doubt()
-        for _ in self._ledger.refreshing(readings, single, alone.gone):
-            await asyncio.sleep(0)
+        await in_turn(self._ledger.refreshing(readings, single, alone.gone))
         self._ledger.unlist(left_out & alone.found.keys())
 
     async def _ask(self, alone: Lookup, work_ids: list[str], left_out: Collection[str]) -> int:

@@ -1,6 +1,6 @@
 """What was read of the list: stretches of it, and the items in them as they stood there."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -37,18 +37,12 @@ class Reading:
         return (self.after is None or work_id > self.after) and (self.through is None or work_id <= self.through)
 
 
-def newest(readings: Iterable[Reading], single: Iterable[Sighting]) -> dict[str, Sighting]:
-    """Return the last sighting of each item; stopped is terminal, so it is later whatever the clocks say."""
-    seen: dict[str, Sighting] = {}
-    for sighting in _all(readings, single):
+def keep_newest(seen: MutableMapping[str, Sighting], sightings: Iterable[Sighting]) -> None:
+    """Add sightings by ID, the last one of each item; stopped is terminal, so it is later whatever the clocks say."""
+    for sighting in sightings:
         other = seen.get(sighting.item.id)
-        if other is None or (other.item.live, -other.item.read_at) > (sighting.item.live, -sighting.item.read_at):
-            before = sighting.before if sighting.before != UNKNOWN or other is None else other.before
+        if other is None:
+            seen[sighting.item.id] = sighting
+        elif (other.item.live, -other.item.read_at) > (sighting.item.live, -sighting.item.read_at):
+            before = sighting.before if sighting.before != UNKNOWN else other.before
             seen[sighting.item.id] = Sighting(sighting.item, before)
-    return seen
-
-
-def _all(readings: Iterable[Reading], single: Iterable[Sighting]) -> Iterator[Sighting]:
-    for reading in readings:
-        yield from reading.sightings
-    yield from single

@@ -31,7 +31,7 @@ def test_new_items_follow_what_is_known() -> None:
     known.refresh([reading(19, None, [*map(item, range(20, 30)), item(30, "queued"), item(31)])], (), ())
     assert numbers(known) == [30]
     assert known.live[work_id(30)].before == work_id(29)
-    assert known.positions() == [30]
+    assert list(known.positions()) == [30]
     assert stopped(known) == 31
     assert known.lifecycle.created == 2
     assert known.tail.last == work_id(31)
@@ -251,7 +251,7 @@ def test_counting_anew_puts_the_places_of_live_items_right() -> None:
         item(number, "active" if number in {40, 60} else "stopped") for number in range(100) if not 10 <= number < 30
     ]
     known.recount(reading(None, 99, kept))
-    assert known.positions() == [20, 40, 130]
+    assert list(known.positions()) == [20, 40, 130]
 
 
 def test_what_happens_before_the_list_is_complete_is_not_counted() -> None:

@@ -43,8 +43,10 @@ def places(record: EnvironmentRecord) -> dict[str, Any]:
         "items": sum(segment.size for segment in record.segments),
         "stopped": sum(count for segment in record.segments for _, count in segment.stopped),
         "live": [(item.seen.id, item.seen.state, item.before, item.counted) for item in record.live],
-        "positions": History(record.segments).positions(
-            [item.seen.id for item in record.live], [item.offset for item in record.live]
+        "positions": list(
+            History(record.segments).positions(
+                [item.seen.id for item in record.live], [item.offset for item in record.live]
+            )
         ),
         "last": record.recent[-1],
         "complete": record.complete,

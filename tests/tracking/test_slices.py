@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from exporter.histogram import Histogram
-from exporter.tracking import checkpoint, snapshot
+from exporter.tracking import checkpoint, planner, snapshot
 from exporter.tracking import ledger as ledgers
 from exporter.tracking import record as records
 from exporter.tracking.keeper import Keeper
@@ -152,3 +152,22 @@ def test_a_backlog_is_read_and_summed_up_as_it_is(watched: Watched) -> None:
     watched.queue()
     watched.clock.advance(30)
     assert shown(watched.queue()) == vars(expected(watched.truth()))
+
+
+def test_a_plan_is_made_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planner, "STEP", 7)
+    known = ledger(3000, set(range(0, 3000, 3)))
+    steps = sum(1 for _ in planner.planning(known, 100))
+    assert steps >= 1000 * (3000 - 100) // 3000 // 7
+    assert planner.plan(known, 100).requests == 30
+
+
+def test_the_readings_of_a_refresh_are_put_together_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledgers, "READINGS_STEP", 2)
+    known = ledger(100, set(range(100)))
+    pages = [
+        reading(start - 1 if start else None, start + 9, map(item, range(start, start + 10)))
+        for start in range(0, 100, 10)
+    ]
+    assert len(list(known.refreshing(pages, (), ()))) == 10 // 2 + 100 // 7
+    assert known.lifecycle.stopped == 100
