@@ -9,8 +9,10 @@
 #
 #   docker buildx build --platform linux/amd64,linux/arm64 --build-arg REVISION="$(git rev-parse HEAD)" .
 
-# The tag says what the digest is; Dependabot moves both.
-ARG BASE=docker.io/library/python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
+ARG BASE=pinned
+
+# The tag says what the digest is. Dependabot moves both; it sees no variables, so this line names them.
+FROM docker.io/library/python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS pinned
 
 FROM ${BASE} AS build
 RUN python -m venv --without-pip /opt/venv

@@ -6,6 +6,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+import yaml
 
 from exporter import __version__
 
@@ -43,15 +44,28 @@ def copied(stage: list[Instruction]) -> list[str]:
     return [source for copy in copies if not copy[0].startswith("--from=") for source in copy[:-1]]
 
 
-def test_it_is_built_in_two_stages_on_the_same_python(stages: list[list[Instruction]]) -> None:
-    build, image = (arguments(stage, "FROM")[0].split() for stage in stages)
+def test_it_is_built_in_two_stages_on_the_same_base(stages: list[list[Instruction]]) -> None:
+    pinned, build, image = (arguments(stage, "FROM")[0].split() for stage in stages)
+    assert pinned[1:] == ["AS", "pinned"]
     assert build == [*image, "AS", "build"]
     assert image == ["${BASE}"]
 
 
-def test_the_base_is_pinned_by_an_argument() -> None:
-    (base,) = re.findall(r"^ARG BASE=(.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+def test_the_base_is_pinned_where_dependabot_sees_it_and_an_argument_replaces_it(
+    stages: list[list[Instruction]],
+) -> None:
+    assert re.findall(r"^ARG BASE=(.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE) == ["pinned"]
+    base = arguments(stages[0], "FROM")[0].split()[0]
     assert re.fullmatch(r"docker\.io/library/python:3\.1[1-4]-slim@sha256:[0-9a-f]{64}", base)
+    updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
+    assert {"package-ecosystem": "docker", "directory": "/"}.items() <= next(
+        update.items() for update in updates if update["package-ecosystem"] == "docker"
+    )
+
+
+def test_the_label_names_the_base(stages: list[list[Instruction]], image: list[Instruction]) -> None:
+    base = arguments(stages[0], "FROM")[0].partition("@")[0]
+    assert f'org.opencontainers.image.base.name="{base}"' in arguments(image, "LABEL")[0]
 
 
 def test_what_it_copies_is_in_the_repository_and_sent_to_the_builder(stages: list[list[Instruction]]) -> None:
@@ -75,7 +89,7 @@ def test_every_dependency_is_pinned_by_its_hash(stages: list[list[Instruction]])
     assert len(installs) == 1
     assert "--require-hashes" in installs[0]
     assert "--requirement /build/requirements.txt" in installs[0]
-    assert "requirements.txt /build/" in arguments(stages[0], "COPY")
+    assert "requirements.txt /build/" in arguments(stages[1], "COPY")
     packages = re.findall(r"^\S.*?==.*?(?:\\\n.*?)*$", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
     assert packages
     assert all("--hash=sha256:" in package for package in packages)
