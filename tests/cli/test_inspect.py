@@ -1,5 +1,7 @@
 """`inspect`, asking the API directly and asking a running exporter."""
 
+import asyncio
+import io
 import json
 import re
 import time
@@ -10,12 +12,17 @@ from typing import Any
 import pytest
 import trustme
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from exporter.cli import main
 from exporter.cli.inspect import command
+from exporter.cli.inspect.bar import Bar
+from exporter.cli.inspect.direct import API
+from exporter.config import load
 from exporter.simulator import DEFAULT_TOKEN, Options, Simulation, SimulatorThread, Status
 from exporter.tracking.observation import Observation
 from exporter.web.app import Unchanging, create_app
+from exporter.web.selection import Selection
 from tests.support.serving import Guarded, serving
 from tests.support.settings import web_settings
 from tests.web.fakes import FakeFleet, environment, fleet
@@ -79,6 +86,45 @@ def test_the_api_is_asked_for_one_environment_by_name_or_id(simulation: Simulati
         found = json.loads(shown(target, "--json", **api))
         assert found["environment"]["id"] == environment_id
         assert sorted(each["state"] for each in found["live_items"]) == ["active", "queued"]
+
+
+def told_of_a_long_reading(api: dict[str, str], tmp_path: Path) -> list[tuple[str, int, int]]:
+    file = tmp_path / "slow.yaml"
+    file.write_text("accounts: [{token_env: QODER_PAT, page_interval: 1s}]\n")
+    told: list[tuple[str, int, int]] = []
+
+    async def read() -> None:
+        async with API(load(file, api), lambda *reached: told.append(reached)) as source:
+            await source.fleet(Selection())
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("QODER_PAT", api["QODER_PAT"])
+        asyncio.run(read())
+    return told
+
+
+def test_a_long_reading_tells_how_far_it_is(simulation: Simulation, api: dict[str, str], tmp_path: Path) -> None:
+    (found,) = (key for key, each in simulation.environments.items() if each.name == "gpu-workers")
+    for _ in range(150):
+        simulation.create_work(found, state="stopped")
+    told = told_of_a_long_reading(api, tmp_path)
+    assert any(text.startswith("1 of 2 environments read; gpu-workers: ") for text, _, _ in told), told
+    assert all(0 <= done <= total <= 2 for _, done, total in told)
+
+
+def test_how_far_it_is_is_a_bar_that_vanishes() -> None:
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=80)
+    bar = Bar(terminal)
+    bar.start()
+    bar.tell(f"1 of 4 environments read; {HOSTILE}", 1, 4)
+    bar.stop()
+    assert isinstance(terminal.file, io.StringIO)
+    written = terminal.file.getvalue()
+    assert "━━━━━" in written
+    assert "1 of 4 environments read" in written
+    assert "taken" in written
+    assert "\x1b]0;" not in written
+    assert written.endswith("\x1b[2K")
 
 
 def test_items_are_chosen_by_state_and_limit(api: dict[str, str]) -> None:

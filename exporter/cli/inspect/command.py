@@ -10,13 +10,12 @@ from pathlib import Path
 import click
 import msgspec
 from rich.console import Console, RenderableType
-from rich.status import Status
-from rich.text import Text
 
 from exporter import logs
 from exporter.cli.failure import Failure
 from exporter.cli.flags import LOG, Flags, flag, takes
 from exporter.cli.inspect import render
+from exporter.cli.inspect.bar import Bar
 from exporter.cli.inspect.direct import API
 from exporter.cli.inspect.running import RunningExporter
 from exporter.cli.inspect.source import InspectError, Source
@@ -127,18 +126,15 @@ async def _inspect(
     """Ask once, or again and again; returns the worst severity shown."""
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     with contextlib.ExitStack() as stack:
-        status = Status("asking", console=errors)
+        bar = Bar(errors)
+        stack.callback(bar.stop)
         if errors.is_terminal and interval is None:
-            stack.enter_context(status)
-
-        def progress(text: str) -> None:
-            status.update(Text(render.clean(text)))
-
-        source: Source = RunningExporter(url, ca_file) if url else API(load(flags.config_file), progress)
+            bar.start()
+        source: Source = RunningExporter(url, ca_file) if url else API(load(flags.config_file), bar.tell)
         async with source:
             while True:
                 severity, content = await _answer(question, source)
-                status.stop()
+                bar.stop()
                 if interval is not None and console.is_terminal:
                     console.clear()
                 if isinstance(content, str):

@@ -35,7 +35,7 @@ class API:
 
     Args:
         config: The configuration; its checkpoint belongs to the exporter that runs, and is left alone.
-        progress: Told how far a long reading has come.
+        progress: Told how far a long reading has come: in words, and how many environments of how many are read.
     """
 
     def __init__(self, config: Config, progress: Progress) -> None:
@@ -142,7 +142,8 @@ class API:
             environments = fleet.view().environments
             reading = [f"{each.environment.name}: {each.progress}" for each in environments if each.progress]
             done = sum(each.snapshot is not None and each.history_complete for each in environments)
-            self._progress(f"{done} of {len(environments)} environments read; {'; '.join(reading[:1])}".rstrip("; "))
+            text = f"{done} of {len(environments)} environments read; {'; '.join(reading[:1])}".rstrip("; ")
+            self._progress(text, done, len(environments))
 
 
 def _only(config: Config, target: str) -> Config:

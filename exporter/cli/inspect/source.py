@@ -33,8 +33,8 @@ class InspectedItem(schema.Item, frozen=True, kw_only=True):
     data_type: str | None = None
 
 
-Progress = Callable[[str], None]
-"""Told how far a long reading has come, in words."""
+Progress = Callable[[str, int, int], None]
+"""Told how far a long reading has come: in words, and how many environments of how many are read."""
 
 
 class Source(Protocol):
