@@ -49,7 +49,7 @@ def test_waiting_for_hours_is_nobodys_business_there(shape: str, tmp_path: Path)
     assert fired("nightly-1", shape, None, tmp_path) == {}
 
 
-@pytest.mark.parametrize("shape", ["submitted", "hourly"])
+@pytest.mark.parametrize("shape", ["submitted"])
 def test_dead_workers_page_after_the_usual_time(shape: str, tmp_path: Path) -> None:
     alerts = fired("nightly-1", shape, SHAPES[shape].dies, tmp_path)
     usual = {name: minute for name, minute in SHAPES[shape].dead.items() if name in CRITICAL}
@@ -57,6 +57,6 @@ def test_dead_workers_page_after_the_usual_time(shape: str, tmp_path: Path) -> N
     assert alerts["QoderWorkHeartbeatLost"] == usual["QoderWorkHeartbeatLost"]
 
 
-@pytest.mark.parametrize("shape", ["submitted", "long-waiting"])
+@pytest.mark.parametrize("shape", ["submitted"])
 def test_other_environments_are_judged_as_usual(shape: str, tmp_path: Path) -> None:
     assert fired("gpu", shape, None, tmp_path) == SHAPES[shape].well

@@ -296,6 +296,15 @@ def test_a_defect_in_the_background_is_told(account: Account, monkeypatch: pytes
     assert all(isinstance(entry["exc_info"], ZeroDivisionError) for entry in told)
 
 
+def test_a_failure_names_the_environment_by_name_and_id(account: Account) -> None:
+    account.simulation.faults.add(Status(status=403, count=4))
+    with capture_logs() as logs:
+        view = account.collect()
+    failed = {(entry["environment"], entry["environment_id"]) for entry in logs if entry["event"] == "refresh failed"}
+    assert failed
+    assert failed <= {(each.environment.name, each.environment.id) for each in view.environments}
+
+
 def test_after_a_failure_data_are_read_again(account: Account) -> None:
     account.simulation.faults.add(Status(status=403, count=4))
     assert not any(each.up for each in account.collect().environments)
