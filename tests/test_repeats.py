@@ -7,19 +7,10 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from exporter import logs, repeats
+from exporter import repeats
+from tests.support.logged import Clock, logged
 
 log = structlog.get_logger()
-
-
-class Clock:
-    """Seconds that pass when told to."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -29,14 +20,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def stream(clock: Clock) -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    logs.configure(level="debug", stream=stream, clock=clock)
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with logged(clock) as stream:
+        yield stream
 
 
 def lines(stream: io.StringIO) -> list[str]:

@@ -12,7 +12,6 @@ import structlog
 from exporter.web.connection import Connection
 from exporter.web.limits import Limits
 from exporter.web.security import Security
-from exporter.web.throttle import Throttle
 
 BACKLOG = 1024
 """Connections that the kernel keeps until they are accepted."""
@@ -63,7 +62,6 @@ class Acceptor:
         self._opening: dict[asyncio.Task[None], None] = {}  # in the order of their arrival
         self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
         self._loop = asyncio.get_running_loop()
-        self._throttle = Throttle()
 
     def open(self) -> None:
         """Begin to accept."""
@@ -96,7 +94,7 @@ class Acceptor:
 
     def _pause(self, listener: socket.socket, error: OSError) -> None:
         """Give back some descriptors and try again: there is no event for those that others give back."""
-        self._throttle.warning("cannot accept connections; trying again", error=os.strerror(error.errno or 0))
+        log.warning("cannot accept connections; trying again", error=os.strerror(error.errno or 0))
         for _ in range(_GIVEN_BACK):
             self._evict()
         self._loop.remove_reader(listener)
@@ -106,9 +104,7 @@ class Acceptor:
 
     def _admit(self, sock: socket.socket) -> None:
         if len(self._connections) + len(self._opening) >= self._limits.connections and not self._evict():
-            self._throttle.warning(
-                "connection refused: all others are being answered", connections=self._limits.connections
-            )
+            log.warning("connection refused: all others are being answered", connections=self._limits.connections)
             self._turn_away(sock)
             return
         sock.setblocking(False)
@@ -155,7 +151,7 @@ class Acceptor:
             )
         except ssl.SSLError as error:
             sock.close()
-            self._throttle.warning("TLS handshake failed", error=error.reason or str(error))
+            log.warning("TLS handshake failed", error=error.reason or str(error))
         except OSError as error:
             sock.close()
             log.debug("connection lost before it was ready", error=str(error))

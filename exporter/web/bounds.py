@@ -4,16 +4,18 @@ import asyncio
 import http
 from collections.abc import Iterator
 
+import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.web.limits import Limits
 from exporter.web.paths import OPEN_PATHS
-from exporter.web.throttle import Throttle
 
 _SLICE_BYTES = 65_536
 """Sent at once. Only between two slices does the server wait for a slow client; what it has been given it keeps."""
+
+log = structlog.get_logger()
 
 
 class Bounded:
@@ -28,7 +30,6 @@ class Bounded:
         self._app = app
         self._limits = limits
         self._requests = 0
-        self._throttle = Throttle()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -40,7 +41,7 @@ class Bounded:
         elif scope["path"] in OPEN_PATHS:
             await self._app(scope, receive, sender.send)
         elif self._requests >= self._limits.requests:
-            self._throttle.warning("request refused: too many are being answered", requests=self._limits.requests)
+            log.warning("request refused: too many are being answered", requests=self._limits.requests)
             busy = PlainTextResponse("Too many requests are being answered.\n", 503, headers={"Retry-After": "5"})
             await busy(scope, receive, sender.send)
         else:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
+import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,7 +13,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from exporter.web.auth import Busy, Passwords
 from exporter.web.paths import OPEN_PATHS
 from exporter.web.security import Rate, Security
-from exporter.web.throttle import Throttle
 
 STRICT_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -24,6 +24,8 @@ STRICT_HEADERS = {
 """Of every response that does not set them itself."""
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+log = structlog.get_logger()
 
 
 class Guard:
@@ -46,7 +48,6 @@ class Guard:
         self._clock = clock
         self._passwords = Passwords()
         self._bucket: _Bucket | None = None
-        self._throttle = Throttle(clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -67,7 +68,7 @@ class Guard:
             self._bucket = _Bucket(rate, self._clock)
         if self._bucket.take():
             return None
-        self._throttle.warning("request refused: over the rate limit", interval=rate.interval, burst=rate.burst)
+        log.warning("request refused: over the rate limit", interval=rate.interval, burst=rate.burst)
         return PlainTextResponse("Too Many Requests\n", 429)
 
     async def _unauthorized(self, scope: Scope, users: Mapping[str, str]) -> Response | None:
@@ -78,10 +79,10 @@ class Guard:
             if await self._passwords.check(authorization, users):
                 return None
         except Busy:
-            self._throttle.warning("request refused: too many passwords wait to be checked")
+            log.warning("request refused: too many passwords wait to be checked")
             return PlainTextResponse("Too Many Requests\n", 429, {"Retry-After": "5"})
         if authorization is not None:
-            self._throttle.warning("request refused: wrong user or password", client=_client(scope))
+            log.warning("request refused: wrong user or password", client=_client(scope))
         challenge = 'Basic realm="qoder-work-exporter", charset="UTF-8"'
         return PlainTextResponse("Unauthorized\n", 401, {"WWW-Authenticate": challenge})
 

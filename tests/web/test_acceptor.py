@@ -1,6 +1,8 @@
 """Accepting connections: how many, which go first, and what happens without file descriptors."""
 
 import asyncio
+import errno
+import os
 import resource
 import socket
 import subprocess
@@ -11,10 +13,13 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from structlog.testing import capture_logs
 
+from exporter.repeats import INTERVAL_SECONDS
+from exporter.web import acceptor
 from exporter.web.limits import Limits, max_connections
-from exporter.web.throttle import Throttle
+from exporter.web.server import Server
+from tests.api.test_hanging import settled
+from tests.support.logged import Clock, logged
 from tests.support.waiting import PATIENCE, eventually
 from tests.web.few_descriptors import CONNECTIONS
 from tests.web.serving import Slow, connected, running
@@ -54,7 +59,7 @@ async def test_clients_that_say_nothing_lock_nobody_out(slow: Slow) -> None:
 
 
 async def test_a_request_being_answered_is_never_dropped_for_a_new_connection(slow: Slow) -> None:
-    with capture_logs() as logged:
+    with logged(Clock(), "info") as stream:
         async with running(slow.app, FEW) as (_, address), several(address, 4) as clients:
             for _, writer in clients:
                 slow.entered.clear()
@@ -66,9 +71,8 @@ async def test_a_request_being_answered_is_never_dropped_for_a_new_connection(sl
             slow.released.set()
             for reader, _ in clients:
                 assert b" 200 " in await response(reader)
-    assert [line for line in logged if line["log_level"] != "debug"] == [
-        {"event": "connection refused: all others are being answered", "connections": 4, "log_level": "warning"}
-    ]
+    (line,) = stream.getvalue().splitlines()
+    assert 'msg="connection refused: all others are being answered" connections=4' in line
 
 
 async def test_seven_hundred_half_headers_end_and_leave_nothing(slow: Slow) -> None:
@@ -106,18 +110,39 @@ def test_without_descriptors_it_logs_once_and_recovers() -> None:
     assert not [line for line in lines if "Traceback" in line]
 
 
-def test_a_line_is_logged_once_a_minute_with_the_number_of_those_left_out() -> None:
-    times = iter((0.0, 1.0, 59.9, 60.0, 61.0, 62.0))
-    throttle = Throttle(lambda: next(times))
-    with capture_logs() as logged:
-        for _ in range(5):
-            throttle.warning("no room", client="x")
-        throttle.warning("something else")
-    assert logged == [
-        {"event": "no room", "client": "x", "log_level": "warning"},
-        {"event": "no room", "client": "x", "suppressed": 2, "log_level": "warning"},
-        {"event": "something else", "log_level": "warning"},
-    ]
+class Exhausted(socket.socket):
+    """A listening socket in a process without file descriptors."""
+
+    attempts = 0
+
+    def accept(self) -> tuple[socket.socket, object]:
+        self.attempts += 1
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+async def test_a_storm_of_failures_to_accept_is_two_lines_with_the_right_count(
+    slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acceptor, "_PAUSE_SECONDS", 0.0)
+    clock = Clock()
+    with logged(clock, "info") as stream, Exhausted() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = Server(slow.app, [listening], limits=GENEROUS)
+        serving = asyncio.create_task(server.run_until_stopped())
+        await settled(lambda: server.started)
+        _, writer = await asyncio.open_connection(*listening.getsockname())  # the kernel accepts it
+        await settled(lambda: listening.attempts >= 1000)
+        clock.now = INTERVAL_SECONDS
+        left_out = listening.attempts - 1
+        await settled(lambda: stream.getvalue().count("cannot accept") == 2)
+        writer.close()
+        server.stop()
+        await serving
+    first, second = (line for line in stream.getvalue().splitlines() if "cannot accept" in line)
+    assert "Too many open files" in first
+    assert "repeated=" not in first
+    assert f"repeated={left_out}" in second
+    assert len(stream.getvalue().splitlines()) <= 3
 
 
 @asynccontextmanager

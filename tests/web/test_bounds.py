@@ -10,10 +10,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
-from structlog.testing import capture_logs
 
 from exporter.web.limits import Limits
 from exporter.web.paths import OPEN_PATHS
+from tests.support.logged import Clock, logged
 from tests.web.serving import Slow, running
 
 SECURITY = Path(__file__).parents[2] / "docs/security.md"
@@ -27,7 +27,7 @@ async def test_one_request_too_many_is_refused_but_health_and_readiness_answer()
     slow = Slow()
     app = Starlette(routes=[*slow.app.routes, *(Route(path, ok) for path in OPEN_PATHS)])
     limits = replace(Limits(), requests=2)
-    with capture_logs() as logged:
+    with logged(Clock(), "info") as stream:
         async with running(app, limits) as (_, address), client_of(address) as client:
             waiting = []
             for _ in range(2):
@@ -40,8 +40,8 @@ async def test_one_request_too_many_is_refused_but_health_and_readiness_answer()
             slow.released.set()
             assert [(await answer).text for answer in waiting] == ["late", "late"]
             assert (await client.get("/fast")).text == "early"
-    warnings = [line["event"] for line in logged if line["log_level"] == "warning"]
-    assert warnings == ["request refused: too many are being answered"]
+    (line,) = stream.getvalue().splitlines()
+    assert 'msg="request refused: too many are being answered" requests=2' in line
 
 
 async def test_a_client_that_leaves_makes_room_at_once() -> None:
