@@ -21,6 +21,9 @@ MINUTE = 1.0
 DIES, BEGINS, WATCHED = 5, 27, 15
 """The minutes at which workers die and outages begin, and for how many to go on after the last."""
 
+LEAVES = 60
+"""The minute at which an environment is no longer discovered: it must have been watched for almost an hour."""
+
 LENGTHS = (2, 10, 60) if LONG else (2, 10)
 END = BEGINS + max(LENGTHS) + WATCHED
 INCIDENT = {
@@ -75,6 +78,29 @@ def without_statistics() -> Values:
     return of_account("partly", values)
 
 
+def leaves() -> Values:
+    """An environment that is no longer discovered."""
+    values = healthy("leaves").play(END)
+    return {
+        name: [
+            None if 'environment="leaves"' in name and minute >= LEAVES else value for minute, value in enumerate(row)
+        ]
+        for name, row in of_account("partly", values).items()
+    }
+
+
+def discovery() -> Values:
+    """An account whose pattern matches no environment, and one that has none."""
+    values = {
+        ("qoder_exporter_discovery_unmatched_patterns", "narrow"): 1.0,
+        ("qoder_exporter_environments", "empty"): 0.0,
+        ("qoder_exporter_discovery_up", "empty"): 1.0,
+    }
+    return {
+        f'{name}{{{TARGET}, account="{account}"}}': [value] * (END + 1) for (name, account), value in values.items()
+    }
+
+
 def side(requests: str, values: Values) -> Values:
     """One of a pair, with the requests it makes of the API."""
     name = f'qoder_api_requests_total{{{TARGET}, account="pair", endpoint="list", code="{requests}"}}'
@@ -95,7 +121,14 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     shown = {
         "a:10190": {
             name: row
-            for values in (*map(api_down, LENGTHS), *map(partly, LENGTHS), ends(), without_statistics())
+            for values in (
+                *map(api_down, LENGTHS),
+                *map(partly, LENGTHS),
+                ends(),
+                leaves(),
+                without_statistics(),
+                discovery(),
+            )
             for name, row in values.items()
         },
         "restarted:10190": restarted(two("restarted"), BEGINS, 2, 10),
@@ -165,11 +198,14 @@ def test_nothing_else_pages(played: Played) -> None:
     }
 
 
-def test_the_tickets_are_told_who_is_blind_and_who_is_gone(played: Played) -> None:
+def test_the_tickets_are_told_what_is_no_longer_seen(played: Played) -> None:
     ticketed = {(page.name, page.about) for page in played.tickets if page.status == "firing"}
     assert ticketed == {
         *(("QoderWorkHeartbeatLate", environment) for environment in (*DEAD, "ends")),
         ("QoderWorkExporterDown", "gone:10190"),
+        *([("QoderWorkEnvironmentGone", "leaves")] if END > LEAVES else []),
+        ("QoderWorkDiscoveryPatternUnmatched", "narrow"),
+        ("QoderWorkNothingWatched", "empty"),
         ("QoderWorkTokenRefusedPartly", "pair"),
         ("QoderWorkRedundancyLost", "dead-pair"),
         ("QoderWorkRedundancyLost", "well-pair"),
