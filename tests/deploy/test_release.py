@@ -1,7 +1,9 @@
 """A release: built twice it is the same, it knows its commit, it installs, and one tag is all it takes."""
 
 import hashlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import pytest
 import yaml
 
 from exporter import __version__
+from tests.conftest import MANDATORY
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = ROOT / ".github" / "workflows"
@@ -160,6 +163,21 @@ def test_another_tag_is_none(released: Path) -> None:
     done = check_tag(released, "v9.9.9")
     assert (done.returncode, done.stdout) == (1, "")
     assert f"it must be v{__version__}" in done.stderr
+
+
+@pytest.mark.skipif(not MANDATORY, reason="asks the package index: only where REQUIRE_PROGRAMS is set")
+def test_a_release_says_what_it_is_made_of(dist: Path) -> None:
+    said = subprocess.run([ROOT / ".ci" / "sbom", str(dist)], capture_output=True, text=True, check=True).stdout
+    bom = json.loads(said)
+    locked = re.findall(r"^([\w.-]+)==([^ ;]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    made_of = {(_normal(component["name"]), component["version"]) for component in bom["components"]}
+    assert made_of == {(_normal(name), version) for name, version in locked}
+    assert (bom["metadata"]["component"]["name"], str(dist) in said) == ("qoder-work-exporter", False)
+
+
+def _normal(name: str) -> str:
+    """A package's name as the index compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 @pytest.mark.linter("actionlint")
