@@ -51,14 +51,10 @@ class APIClock:
     Args:
         local: Unix time on this machine's clock.
         elapsed: Seconds since some fixed moment, whatever becomes of that clock.
-
-    Attributes:
-        steps: How often it was believed that the clock was set, or was wrong from the start.
     """
 
     def __init__(self, local: Callable[[], float], elapsed: Callable[[], float] = monotonic) -> None:
         self.elapsed = elapsed
-        self.steps = 0
         self._local = local
         self._bounds: Bounds | None = None
         self._step: Bounds | None = None
@@ -88,7 +84,6 @@ class APIClock:
         self._step = agreed or bounds
         if self._confirmations >= CONFIRMATIONS:
             self._bounds, self._step, self._confirmations = self._step, None, 0
-            self.steps += 1
 
     @property
     def in_doubt(self) -> bool:

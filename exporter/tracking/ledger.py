@@ -47,6 +47,7 @@ class Ledger:
         corrections: Items whose count was found wrong when a part of the list was read again.
         without_id: Where items of the list have no ID; they are in no other number here.
         found: Live items that stood where no refresh had reason to look, since this process began.
+        counted: While the list is read anew from its start: what had been counted of its live items before.
     """
 
     history: History = field(default_factory=History)
@@ -63,6 +64,12 @@ class Ledger:
     corrections: int = 0
     without_id: WithoutID = field(default_factory=WithoutID)
     found: int = 0
+    counted: dict[str, int] = field(default_factory=dict)
+
+    def renewed(self) -> "Ledger":
+        """Return a ledger that knows nothing of the list yet, and counts nothing twice that this one has counted."""
+        counted = {work_id: item.counted & Counted.ALL for work_id, item in self.live.items()}
+        return Ledger(lifecycle=self.lifecycle, corrections=self.corrections, counted=self.counted | counted)
 
     # -- a reading of the whole list ----------------------------------------------------------------------------------
 
@@ -114,6 +121,12 @@ class Ledger:
             self.traversed = self.origin
             if not self.complete:
                 self.complete, self.began = True, now
+                self.counted.clear()
+
+    def begun_by(self, now: float) -> None:
+        """Learn that the watch has begun by a unix time on the API's clock, whatever a clock said when it began."""
+        if self.began is not None:
+            self.began = min(self.began, now)
 
     # -- what to read -------------------------------------------------------------------------------------------------
 
@@ -274,6 +287,7 @@ class Ledger:
         for item in live:
             if item.before is None:
                 item.before = self.tail.last
+            item.counted |= self.counted.get(item.seen.id, 0)
             self.live[item.seen.id] = item
         self.history.extend(history)
         self.tail.append(*last)
@@ -341,8 +355,9 @@ class Ledger:
         right, but it is no event. Its time alone proves nothing: a new ID at the end of the list is a new item.
         """
         if not self.complete:
-            return Lifecycle.past(item)
-        if self.began is not None and created_before(item, self.began - LATE):
+            return Lifecycle.past(item) | self.counted.get(item.id, 0)
+        # A beginning in the future was read from a clock that was wrong.
+        if self.began is not None and self.began <= item.read_at and created_before(item, self.began - LATE):
             self.corrections += 1
             return Lifecycle.past(item)
         return self.lifecycle.appeared(item)

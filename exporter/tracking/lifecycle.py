@@ -4,6 +4,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Final
 
+from exporter.api.decoding import OTHER
 from exporter.histogram import Example, Histogram
 from exporter.tracking.observation import QUEUED, Observation
 
@@ -61,7 +62,8 @@ class Lifecycle:
 
     def changed(self, before: Observation, now: Observation, counted: int) -> int:
         """Count what has happened to a known item between two readings."""
-        if now.state == QUEUED and before.state != QUEUED:
+        unknown = before.unreadable and before.state == OTHER
+        if now.state == QUEUED and before.state != QUEUED and not unknown:
             self.requeued += 1
         return self._steps(now, counted)
 

@@ -53,6 +53,7 @@ class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
         traversed_at: Unix time of the last whole reading.
         lifecycle: Counters since the watch began.
         without_id: How many items without an ID follow which ID.
+        counted: While the list is read anew, what had been counted of its live items before.
     """
 
     base_url: str
@@ -76,6 +77,7 @@ class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
     began: float | None = None
     corrections: int = 0
     without_id: dict[str, int] = {}
+    counted: dict[str, int] = {}
 
 
 def record(
@@ -115,6 +117,7 @@ def record(
         began=ledger.began,
         corrections=ledger.corrections,
         without_id=ledger.without_id.places,
+        counted=ledger.counted,
     )
 
 
@@ -138,6 +141,7 @@ def restore_ledger(record: EnvironmentRecord) -> Ledger:
         began=record.began,
         corrections=record.corrections,
         without_id=WithoutID(record.without_id),
+        counted=dict(record.counted),
     )
 
 
@@ -182,6 +186,7 @@ def frozen(record: EnvironmentRecord) -> EnvironmentRecord:
         live=list(map(_copy, record.live)),
         recent=list(record.recent),
         without_id=dict(record.without_id),
+        counted=dict(record.counted),
     )
 
 

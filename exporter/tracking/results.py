@@ -75,9 +75,9 @@ class Results:
             self.error = None
             if self.outcomes.failed:
                 log.info("refreshes succeed again", **fields, failed=self.outcomes.failed)
-        finally:
-            self.ended = monotonic()
-            self.duration, self.requests = self.ended - start, requests()
+        # One that was cancelled has come to no end: what is known of the one before it stays.
+        self.ended = monotonic()
+        self.duration, self.requests = self.ended - start, requests()
         if reason is not None:
             self.failures[reason] += 1
         self.outcomes.add(outcome_of(self.now(), self.duration, self.requests, reason, failed))

@@ -1,18 +1,21 @@
 """The one environment a tracker reads, with the deadline and the cost of the refresh under way."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from math import inf
 from typing import TypeVar
 
 from exporter.api.client import Answer, WorkAPI
+from exporter.api.clock import CONFIRMATIONS
 from exporter.api.errors import InvalidResponse
 from exporter.api.requests import Endpoint
 from exporter.api.types import QueueStats, WorkItem, WorkPage
 from exporter.spans import monotonic
 from exporter.tracking.without_id import WithoutID
+
+MOST_DOUBTS = 3 * CONFIRMATIONS
+"""Calls of one refresh that are made once more because of a doubt about the API's clock."""
 
 T = TypeVar("T")
 
@@ -35,6 +38,7 @@ class Source:
         read_since: The same moment on the clock of ``spans``.
         without_id: Where items of the list have no ID.
         moved: When the last call ended, well or not, on the clock of ``spans``; at first when this was made.
+        asked_again: Calls that were made once more because of a doubt about the API's clock.
 
     Every call raises :class:`exporter.api.errors.APIError` if it fails.
     """
@@ -51,6 +55,7 @@ class Source:
     read_since: float = inf
     without_id: WithoutID = field(default_factory=WithoutID)
     moved: float = field(default_factory=monotonic)
+    asked_again: int = 0
 
     @property
     def left(self) -> float:
@@ -59,41 +64,50 @@ class Source:
 
     async def list(self, after_id: str | None) -> Answer[WorkPage]:
         """Read a full page after an ID, or the first."""
-        with self._call("list"):
-            answer = await self.api.list(
+        answer = await self._ask(
+            "list",
+            lambda: self.api.list(
                 self.environment_id, after_id=after_id, deadline=self._until(), background=self.background
-            )
-            self.without_id.note(self.environment_id, after_id, answer.value)
-            return self._noted(answer)
+            ),
+        )
+        self.without_id.note(self.environment_id, after_id, answer.value)
+        return answer
 
     async def get(self, work_id: str) -> Answer[WorkItem]:
         """Read one item."""
-        with self._call("get"):
-            answer = await self.api.get(
-                self.environment_id, work_id, deadline=self._until(), background=self.background
-            )
-            return self._noted(answer)
+        return await self._ask(
+            "get",
+            lambda: self.api.get(self.environment_id, work_id, deadline=self._until(), background=self.background),
+        )
 
     async def stats(self) -> Answer[QueueStats]:
         """Read the API's own statistics."""
-        with self._call("stats"):
-            answer = await self.api.stats(self.environment_id, deadline=self._until(), background=self.background)
-            return self._noted(answer)
+        return await self._ask(
+            "stats", lambda: self.api.stats(self.environment_id, deadline=self._until(), background=self.background)
+        )
 
-    @contextmanager
-    def _call(self, endpoint: Endpoint) -> Iterator[None]:
+    async def _ask(self, endpoint: Endpoint, ask: Callable[[], Awaitable[Answer[T]]]) -> Answer[T]:
+        """Ask, and once more where the answer contradicts what is believed of the API's clock.
+
+        The next ones decide whether it was an outlier or the clock was set, and only then is it known when they were
+        read. A clock that says something else each time is not waited for.
+        """
+        answer = await self._ask_once(endpoint, ask)
+        while self.api.clock.in_doubt and self.asked_again < MOST_DOUBTS:
+            self.asked_again += 1
+            answer = await self._ask_once(endpoint, ask)
+        return answer
+
+    async def _ask_once(self, endpoint: Endpoint, ask: Callable[[], Awaitable[Answer[T]]]) -> Answer[T]:
         if not self.left:
             message = f"{self.requests} requests were not enough; what the API answers leads nowhere"
             raise InvalidResponse(message, endpoint=endpoint)
         self.requests += 1
         try:
-            yield
+            answer = await ask()
         finally:
             self.moved = monotonic()
-
-    def _noted(self, answer: Answer[T]) -> Answer[T]:
-        """Note when the request was sent: what is read is as old as the first of them."""
-        if answer.sent.since < self.read_since:
+        if answer.sent.since < self.read_since:  # what is read is as old as the first of all requests
             self.read_at, self.read_since = answer.sent.at, answer.sent.since
         return answer
 

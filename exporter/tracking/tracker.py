@@ -11,14 +11,13 @@ from math import inf
 import structlog
 
 from exporter.api.client import WorkAPI
-from exporter.api.clock import CONFIRMATIONS
 from exporter.spans import monotonic
 from exporter.tracking.ledger import Ledger
 from exporter.tracking.lifecycle import Lifecycle
 from exporter.tracking.lookup import LeftOutError
 from exporter.tracking.observation import Labeller, Observation
 from exporter.tracking.reader import Reader, TailLostError
-from exporter.tracking.record import EnvironmentRecord, outdated, record, restore_ledger, restore_lifecycle
+from exporter.tracking.record import EnvironmentRecord, outdated, record, restore_ledger
 from exporter.tracking.results import Results
 from exporter.tracking.resync import Resync
 from exporter.tracking.settings import TrackingSettings
@@ -197,7 +196,7 @@ class Tracker:
         settings = self._settings
         why = outdated(known, settings)
         if why is not None:
-            self.ledger = Ledger(lifecycle=restore_lifecycle(known.lifecycle))
+            self.ledger = restore_ledger(known).renewed()
             log.info("the whole list is read again", **self.environment.fields, why=why)
             return None
         self.ledger = restore_ledger(known)
@@ -220,7 +219,7 @@ class Tracker:
         self._api, self._settings, self._page_interval = api, settings, page_interval
         if why is not None:
             log.info("the whole list is read again", **self.environment.fields, why=why)
-            self.ledger = Ledger(lifecycle=self.ledger.lifecycle, corrections=self.ledger.corrections)
+            self.ledger = self.ledger.renewed()
             self.labeller = Labeller(settings.metadata_keys, settings.max_label_values)
             self.traversed_at = None
         if other_labels and self._snapshot is not None:
@@ -288,16 +287,9 @@ class Tracker:
     async def _read_queue(self, source: Source, stats: asyncio.Task[Stats | None]) -> Queue:
         if self.resync.due:
             self.resync.start()
-        clock = self._api.clock
         async with self.resync.reading:
-            steps = clock.steps
             await self._read_changes(source, stats)
-            for _ in range(CONFIRMATIONS):
-                if not clock.in_doubt:
-                    break
-                await source.list(None)
-            if clock.steps != steps:  # some of it was read while the clock was believed to be another
-                await self._read_changes(source, stats)
+            self.ledger.begun_by(self._api.clock.now())
             return await queue_in_slices(self.ledger, len(self._settings.metadata_keys))
 
     async def _read_changes(self, source: Source, stats: asyncio.Task[Stats | None]) -> None:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
+import pytest
 
 from exporter.api.client import WorkAPI
 from exporter.simulator import DEFAULT_TOKEN, ManualClock, Options, Simulation, Truth, create_app
@@ -50,6 +51,7 @@ class Forgetful(httpx.AsyncBaseTransport):
         peak: The most requests that were under way at once.
         before: Called with each request before it is answered, so that something can happen between two of them.
         dates: What the next answers say in `Date`, one each; None for the simulation's time.
+        told: What every answer so far said instead of the simulation's time, or None.
     """
 
     inner: httpx.AsyncBaseTransport
@@ -59,6 +61,7 @@ class Forgetful(httpx.AsyncBaseTransport):
     peak: int = 0
     before: Callable[[httpx.Request], None] | None = None
     dates: list[str | None] = field(default_factory=list)
+    told: list[str | None] = field(default_factory=list)
     _under_way: int = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -69,8 +72,10 @@ class Forgetful(httpx.AsyncBaseTransport):
         self.peak = max(self.peak, self._under_way)
         try:
             response = await self._answer(request)
-            if self.dates and (date := self.dates.pop(0)) is not None:
+            date = self.dates.pop(0) if self.dates else None
+            if date is not None:
                 response.headers["date"] = date
+            self.told.append(date)
             return response
         finally:
             self._under_way -= 1
@@ -146,8 +151,9 @@ class Watched:
         self.transport = Forgetful(httpx.ASGITransport(create_app(self.simulation)))
         self.page_interval = page_interval
         self.runner = asyncio.Runner(loop_factory=None if virtual is None else lambda: VirtualLoop(virtual))
-        reach = client_settings(BASE_URL, GivenToken(), **({"requests_per_second": 1_000_000} | client))
-        self.api = WorkAPI(reach, now=self.now, transport=self.transport)
+        self._reach = client_settings(BASE_URL, GivenToken(), **({"requests_per_second": 1_000_000} | client))
+        self._old: list[WorkAPI] = []
+        self.api = self.new_api()
         self.tracker = self.new_tracker()
 
     def __enter__(self) -> Self:
@@ -161,7 +167,8 @@ class Watched:
     def close(self) -> None:
         """Stop everything under way."""
         self.run(self.tracker.close())
-        self.run(self.api.close())
+        for api in (self.api, *self._old):
+            self.run(api.close())
         self.runner.close()
 
     def now(self) -> float:
@@ -171,6 +178,10 @@ class Watched:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run to its end."""
         return self.runner.run(work)
+
+    def new_api(self) -> WorkAPI:
+        """A client as another process, or another configuration, would make it."""
+        return WorkAPI(self._reach, now=self.now, transport=self.transport)
 
     def new_tracker(self, record: EnvironmentRecord | None = None) -> Tracker:
         """A tracker as a restarted exporter would make it."""
@@ -187,6 +198,7 @@ class Watched:
     def refresh(self) -> EnvironmentView:
         """One whole refresh, the first traversal included."""
         self.transport.requests.clear()
+        self.transport.told.clear()
         self.run(self._refresh())
         return self.tracker.view()
 
@@ -214,10 +226,30 @@ class Watched:
         """Stop, and go on as another process would: with what stood in the checkpoint, and nothing else."""
         content = Checkpoint(Path("unused")).encode([self.tracker.record()])
         self.run(self.tracker.close())
+        self.run(self.api.close())
         assert content is not None
         (record,) = checkpoint._decode(content)
         self.settings = settings or self.settings
+        self.api = self.new_api()
         self.tracker = self.new_tracker(record)
+
+    def reconfigure(
+        self, settings: TrackingSettings | None = None, *, page_interval: float | None = None, client: bool = False
+    ) -> None:
+        """Go on by other settings, as after a reload; a refresh under way ends.
+
+        Args:
+            settings: How the environment is tracked from now on.
+            page_interval: Seconds between the pages of one walk.
+            client: Whether the account has another client now.
+        """
+        self.settings = settings or self.settings
+        self.page_interval = self.page_interval if page_interval is None else page_interval
+        if client:
+            old, self.api = self.api, self.new_api()
+            self.api.counts, self.api.clock = old.counts, old.clock
+            self._old.append(old)
+        self.tracker.reconfigure(self.api, self.settings, page_interval=self.page_interval)
 
     def source(self) -> Source:
         """The environment's list as the tracking room reads it."""
@@ -235,13 +267,29 @@ class Watched:
     async def _refresh(self) -> None:
         task = self.tracker.refresh(time.monotonic() + 3600)
         assert task is not None
-        await task
+        await asyncio.wait({task})
 
     async def _traverse(self) -> None:
         while not await self.tracker.resync.start():
             """A search was under way, which is no reading of the whole list."""
         if self.tracker._refresh is not None:  # it may have begun as the traversal ended
             await self.tracker._refresh
+
+
+def shown(queue: Queue) -> dict[str, Any]:
+    """A snapshot's numbers, named as in the reference."""
+    counts: dict[str, int] = {}
+    for (state, _), count in queue.counts.items():
+        counts[state] = counts.get(state, 0) + count
+    return {
+        "counts": counts,
+        "oldest_age": {state: pytest.approx(age, abs=1e-3) for state, age in queue.oldest_age.items()},
+        "oldest_queued_at": queue.oldest_queued_at,
+        "queue_age": tuple(count for _, count, _ in queue.queue_age.cumulative()),
+        "max_heartbeat_lag": pytest.approx(queue.max_heartbeat_lag, abs=1e-3),
+        "oldest_heartbeat_at": queue.oldest_heartbeat_at,
+        "heartbeat_lag": tuple(count for _, count, _ in queue.heartbeat_lag.cumulative()),
+    }
 
 
 def _call(request: httpx.Request) -> tuple[str, str | None]:

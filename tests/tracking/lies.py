@@ -10,6 +10,8 @@ from tests.tracking.fleets import Account
 from tests.tracking.harness import Watched
 
 Page = dict[str, Any]
+Change = Callable[[httpx.Request, Page], Page]
+"""What becomes of an answer's content."""
 
 
 class Lie(httpx.AsyncBaseTransport):
@@ -19,15 +21,15 @@ class Lie(httpx.AsyncBaseTransport):
         liar: Whose API.
         change: What becomes of an answer's content.
         endpoint: `work` for the list, `stats`, or `environments`.
+        alone: Whether items that are asked for alone are changed, too.
     """
 
-    def __init__(
-        self, liar: Watched | Account, change: Callable[[httpx.Request, Page], Page], endpoint: str = "work"
-    ) -> None:
+    def __init__(self, liar: Watched | Account, change: Change, endpoint: str = "work", *, alone: bool = False) -> None:
         self._liar = liar
         self._inner = liar.transport.inner
         self._change = change
         self._endpoint = endpoint
+        self._alone = alone
 
     def __enter__(self) -> None:
         self._liar.transport.inner = self
@@ -37,13 +39,38 @@ class Lie(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         response = await self._inner.handle_async_request(request)
-        if request.url.path.rsplit("/", 1)[-1] != self._endpoint or response.status_code != 200:
+        *_, folder, last = request.url.path.split("/")
+        single = self._alone and folder == "work" and last != "stats"
+        if response.status_code != 200 or not (single or last == self._endpoint):
             return response
-        page = self._change(request, json.loads(await response.aread()))
-        return httpx.Response(200, json=page)
+        content = _content(await response.aread())
+        page = {"data": [content]} if single else content
+        if page is None or not _is_page(page):
+            return response  # it is nonsense already
+        page = self._change(request, page)
+        if single:
+            (page,) = page["data"]
+        # Half an emoji is no text that could be encoded, but JSON has a way to write it.
+        return httpx.Response(200, headers=_dated(response), content=json.dumps(page).encode("ascii"))
 
 
-def without(*work_ids: str) -> Callable[[httpx.Request, Page], Page]:
+def _content(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _is_page(content: Any) -> bool:
+    records = content.get("data", []) if isinstance(content, dict) else None
+    return isinstance(records, list) and all(isinstance(record, dict) and "id" in record for record in records)
+
+
+def _dated(response: httpx.Response) -> dict[str, str]:
+    return {name: response.headers[name] for name in ("date",) if name in response.headers}
+
+
+def without(*work_ids: str) -> Change:
     """Leave out items, as a replica does that lags behind."""
     return lambda _, page: page | {"data": [item for item in page["data"] if item["id"] not in work_ids]}
 
@@ -63,7 +90,17 @@ def renamed(_: httpx.Request, page: Page) -> Page:
     return page | {"data": [item | {"id": item["id"].replace("work_", "wrk-")} for item in page["data"]]}
 
 
-def from_the_start(watched: Watched) -> Callable[[httpx.Request, Page], Page]:
+def odd(*work_ids: str, **fields: Any) -> Change:
+    """Write something odd into these items."""
+    return lambda _, page: page | {"data": [item | (fields if item["id"] in work_ids else {}) for item in page["data"]]}
+
+
+def dated(field: str, text: str) -> Change:
+    """Date one step of every item that has it."""
+    return lambda _, page: page | {"data": [item | ({field: text} if item.get(field) else {}) for item in page["data"]]}
+
+
+def from_the_start(watched: Watched) -> Change:
     """Answer with the first page whatever the cursor."""
 
     first = [{"id": item.id, "state": item.state} for item in watched.truth().items[:100]]

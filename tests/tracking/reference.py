@@ -1,8 +1,10 @@
 """What a brute force over the simulator's own state says the numbers are. Shares nothing with the exporter."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
 from exporter.simulator import TrueItem, Truth
 
@@ -57,6 +59,14 @@ def expected(truth: Truth, read_at: Mapping[str, float] = MappingProxyType({})) 
         oldest_heartbeat_at=min((beat for _, beat in beats), default=None),
         heartbeat_lag=_buckets(lags),
     )
+
+
+def misread(truth: Truth, work_ids: Collection[str], **fields: Any) -> Truth:
+    """What is true as far as it can be read where these items show only this in these fields."""
+    items = tuple(replace(item, **fields) if item.id in work_ids else item for item in truth.items)
+    states = dict.fromkeys(truth.counts, 0) | Counter(item.state for item in items)
+    known = {state: count for state, count in states.items() if count or state in (*LIVE, "stopped")}
+    return replace(truth, items=items, counts=known)
 
 
 def _times(

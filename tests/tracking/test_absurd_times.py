@@ -3,13 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 import pytest
 
 from exporter.api.types import WorkItem
 from exporter.tracking.observation import LONGEST_LEAD, observe
 from tests.tracking.harness import Watched
-from tests.tracking.lies import Lie, Page
+from tests.tracking.lies import Lie, dated
 
 NOW = datetime(2026, 7, 1, 8, tzinfo=UTC)
 
@@ -34,15 +33,6 @@ def test_a_time_that_cannot_be_is_none_and_the_item_unreadable(text: str) -> Non
 @pytest.mark.parametrize("text", ["2026-07-01T08:10:00Z", "2026-07-01T13:30:00+05:30", "2000-01-01T00:00:00Z"])
 def test_a_time_that_can_be_is_believed(text: str) -> None:
     assert (seen(text).created, seen(text).unreadable) == (datetime.fromisoformat(text).timestamp(), False)
-
-
-def dated(field: str, text: str) -> Any:
-    """Date one step of every item that has it."""
-
-    def change(_: httpx.Request, page: Page) -> Page:
-        return page | {"data": [item | ({field: text} if item.get(field) else {}) for item in page["data"]]}
-
-    return change
 
 
 @pytest.mark.parametrize("field", ["created_at", "acknowledged_at", "started_at", "latest_heartbeat_at", "stopped_at"])

@@ -25,9 +25,8 @@ from exporter.tracking.tracker import Tracker
 from tests.support.randomness import FACTOR
 from tests.support.settings import tracking_settings
 from tests.tracking.conftest import Watch
-from tests.tracking.harness import Watched
+from tests.tracking.harness import Watched, shown
 from tests.tracking.reference import expected
-from tests.tracking.test_model import shown
 
 LABELS = tracking_settings(min_interval=0, metadata_keys=("job",), max_label_values=3)
 

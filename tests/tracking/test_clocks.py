@@ -83,3 +83,16 @@ def test_the_next_reading_of_the_whole_list_is_due_when_it_was_whatever_is_recon
         assert not watched.tracker.resync.due
     watched.clock.advance(DAY / 4)
     assert watched.tracker.resync.due
+
+
+def test_a_watch_that_began_while_no_clock_could_be_right_counts_what_comes_all_the_same(watched: Watched) -> None:
+    watched.ahead = 100 * DAY
+    watched.transport.dates = ["soon"] * 10
+    watched.queue()
+    watched.transport.dates = []
+    for number in range(1, 4):
+        watched.simulation.create_work(watched.id)
+        watched.clock.advance(1000)
+        watched.queue()
+        counted = watched.tracker.ledger
+        assert (counted.lifecycle.created, counted.corrections) == (number, 0)

@@ -12,10 +12,9 @@ from exporter.tracking.reader import MAX_EXTRA
 from exporter.tracking.tracker import LEFT_OUT_FOR
 from tests.support.settings import tracking_settings
 from tests.tracking.conftest import Watch
-from tests.tracking.harness import Watched
+from tests.tracking.harness import Watched, shown
 from tests.tracking.lies import Lie, Page, cut_short, empty, from_the_start, renamed, without
 from tests.tracking.reference import expected
-from tests.tracking.test_model import shown
 
 EVERY_LIE = pytest.mark.parametrize("lie", [empty, cut_short, renamed], ids=lambda lie: lie.__name__)
 SIZES = pytest.mark.parametrize("size", [40, 950])

@@ -4,9 +4,8 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from tests.tracking.harness import Watched
+from tests.tracking.harness import Watched, shown
 from tests.tracking.reference import expected
-from tests.tracking.test_model import shown
 
 
 def read(watched: Watched, size: int = 950, live: set[int] | None = None) -> list[str]:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutations import MUTATIONS, ROOT, Mutation
+from tests.mutated.mutation import Mutation
+from tests.mutations import MUTATIONS, ROOT
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)

@@ -14,9 +14,8 @@ from exporter.tracking.history import History
 from exporter.tracking.record import EnvironmentRecord
 from tests.support.randomness import FACTOR
 from tests.support.settings import tracking_settings
-from tests.tracking.harness import Watched
+from tests.tracking.harness import Watched, shown
 from tests.tracking.reference import expected
-from tests.tracking.test_model import shown
 
 
 @pytest.fixture(autouse=True)

@@ -14,9 +14,8 @@ from exporter.tracking.reader import TAIL_PAGES
 from exporter.tracking.tail import OVERLAP
 from tests.support.settings import tracking_settings
 from tests.tracking.conftest import Watch
-from tests.tracking.harness import Watched
+from tests.tracking.harness import Watched, shown
 from tests.tracking.reference import expected
-from tests.tracking.test_model import shown
 
 MANNERS = ("compare", "not_found", "invalid", "empty", "restart")
 

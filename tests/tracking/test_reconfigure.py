@@ -16,6 +16,7 @@ from exporter.tracking.view import FleetView
 from tests.support.settings import discovery_settings, tracking_settings
 from tests.tracking.conftest import Begin
 from tests.tracking.fleets import Account, by_name, shown
+from tests.tracking.harness import Watched
 
 ALL = {"a": {"queued": 1, "active": 1}, "b": {"queued": 1, "stopped": 2}}
 
@@ -166,6 +167,39 @@ def test_with_other_labels_counts_are_made_anew_and_counters_go_on(account: Acco
     view = account.collect()
     assert shown(view) == ALL
     assert counted(view) == before
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_with_other_labels_nothing_is_counted_twice(watched: Watched, restarted: bool) -> None:
+    """An item waited, started and went back to the queue: what it does from now on is no first time."""
+    watched.queue()
+    work_id = watched.simulation.create_work(watched.id)
+    for state in ("active", "queued"):
+        now = watched.clock.now() if state == "active" else None
+        watched.simulation.force(watched.id, work_id, state, acknowledged_at=now, started_at=now)
+        watched.queue()
+    changed = replace(watched.settings, metadata_keys=("job",))
+    if restarted:
+        watched.restart(changed)
+    else:
+        watched.reconfigure(changed)
+    watched.clock.advance(100)
+    watched.queue()
+    now = watched.clock.now()
+    watched.simulation.force(watched.id, work_id, "active", acknowledged_at=now, started_at=now)
+    watched.queue()
+    counted = watched.tracker.ledger.lifecycle
+    assert (counted.created, counted.requeued, counted.wait.count, counted.startup.count) == (1, 1, 1, 1)
+
+
+def test_a_refresh_that_a_reload_ends_is_no_sign_of_life(watched: Watched) -> None:
+    watched.queue()
+    for pace in range(10):
+        watched.clock.advance(watched.settings.max_staleness / 5)
+        watched.transport.before = lambda _, pace=pace: watched.reconfigure(page_interval=float(pace))
+        watched.refresh()
+    view = watched.tracker.view()
+    assert (view.up, view.snapshot) == (False, None)
 
 
 def test_a_configuration_that_cannot_be_used_changes_nothing(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,9 +18,8 @@ from exporter.tracking.record import EnvironmentRecord
 from exporter.tracking.snapshot import queue_in_slices, queue_of
 from tests.support.settings import tracking_settings
 from tests.tracking.books import item, ledger, reading
-from tests.tracking.harness import Watched
+from tests.tracking.harness import Watched, shown
 from tests.tracking.reference import expected
-from tests.tracking.test_model import shown
 
 
 def recorded(books: Ledger) -> EnvironmentRecord:

@@ -20,9 +20,8 @@ from exporter.tracking.walk import CursorLostError
 from tests.support.randomness import FACTOR
 from tests.support.settings import tracking_settings
 from tests.tracking.conftest import Watch
-from tests.tracking.harness import Watched
+from tests.tracking.harness import Watched, shown
 from tests.tracking.reference import expected
-from tests.tracking.test_model import shown
 from tests.tracking.virtual_time import VirtualTime
 
 LIVE = ("queued", "starting", "active", "stopping")

@@ -7,16 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.tracking.harness import Watched
-from tests.tracking.lies import Lie, Page
-
-
-def odd(work_id: str, **fields: Any) -> Any:
-    """Write something odd into one item."""
-
-    def change(_: httpx.Request, page: Page) -> Page:
-        return page | {"data": [item | (fields if item["id"] == work_id else {}) for item in page["data"]]}
-
-    return change
+from tests.tracking.lies import Change, Lie, Page, odd
 
 
 @pytest.mark.parametrize(
@@ -28,6 +19,7 @@ def odd(work_id: str, **fields: Any) -> Any:
         ({"state": None}, "other"),
         ({"state": ["stopped"]}, "other"),
         ({"created_at": "9999-12-31T23:59:59Z"}, "active"),
+        ({"state": "\ud83d" * 65}, "other"),
     ],
 )
 def test_an_odd_item_hides_nothing_beside_it(watched: Watched, fields: dict[str, Any], state: str) -> None:
@@ -40,6 +32,15 @@ def test_an_odd_item_hides_nothing_beside_it(watched: Watched, fields: dict[str,
             assert watched.tracker.view().unreadable == 1
     watched.queue()
     assert watched.tracker.view().unreadable == 0
+
+
+def test_a_state_that_could_not_be_read_once_is_no_event(watched: Watched) -> None:
+    work_id = watched.simulation.create_work(watched.id)
+    watched.queue()
+    with Lie(watched, odd(work_id, state=7), alone=True):
+        assert watched.queue().counts["other", ()] == 1
+    watched.queue()
+    assert watched.tracker.ledger.lifecycle.requeued == 0
 
 
 def test_a_stopped_item_stays_unreadable_until_it_is_read_again(watched: Watched) -> None:
@@ -55,7 +56,7 @@ def test_a_stopped_item_stays_unreadable_until_it_is_read_again(watched: Watched
     assert watched.tracker.view().unreadable == 0
 
 
-def nameless(*work_ids: str) -> Any:
+def nameless(*work_ids: str) -> Change:
     """Leave out the IDs of some items."""
 
     def change(_: httpx.Request, page: Page) -> Page:
@@ -73,15 +74,15 @@ def without_id(watched: Watched) -> int:
 @pytest.mark.parametrize("states", [("stopped",), ("active",), ("active", "stopped")])
 def test_items_without_an_id_are_in_no_count_but_one(watched: Watched, states: tuple[str, ...]) -> None:
     ids = [watched.simulation.create_work(watched.id, state=states[n % len(states)]) for n in range(330)]
-    odd = [ids[0], ids[3], ids[4], ids[99], ids[100], ids[250]]
-    with Lie(watched, nameless(*odd)):
+    some = [ids[0], ids[3], ids[4], ids[99], ids[100], ids[250]]
+    with Lie(watched, nameless(*some)):
         for _ in range(3):
-            assert without_id(watched) == len(odd)
-            assert sum(watched.queue().counts.values()) == len(ids) - len(odd)
+            assert without_id(watched) == len(some)
+            assert sum(watched.queue().counts.values()) == len(ids) - len(some)
         watched.restart()
-        assert without_id(watched) == len(odd)
+        assert without_id(watched) == len(some)
         watched.traverse()
-        assert without_id(watched) == len(odd)
+        assert without_id(watched) == len(some)
     watched.traverse()
     assert without_id(watched) == 0
     assert sum(watched.queue().counts.values()) == len(ids)
@@ -91,12 +92,12 @@ def test_new_items_without_an_id_are_seen_by_the_next_refresh_and_counted_once(w
     for _ in range(30):
         watched.simulation.create_work(watched.id, state="stopped")
     watched.queue()
-    odd: list[str] = []
+    some: list[str] = []
     for number in range(1, 30):
-        odd.append(watched.simulation.create_work(watched.id, state="stopped"))
+        some.append(watched.simulation.create_work(watched.id, state="stopped"))
         if number % 3 == 0:
             watched.simulation.create_work(watched.id, state="stopped")
-        with Lie(watched, nameless(*odd)):
+        with Lie(watched, nameless(*some)):
             assert without_id(watched) == number
 
 

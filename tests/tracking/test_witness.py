@@ -13,10 +13,9 @@ from exporter.tracking.suspects import MOST, suspects
 from exporter.tracking.witness import FIRST_PAUSE, LASTING, Difference, Witness, difference
 from tests.support.settings import tracking_settings
 from tests.tracking.conftest import Watch
-from tests.tracking.harness import Watched
+from tests.tracking.harness import Watched, shown
 from tests.tracking.lies import Lie
 from tests.tracking.reference import expected
-from tests.tracking.test_model import shown
 
 
 def queue(queued: int, oldest: float | None = None, moving: int = 0) -> Queue:
