@@ -1,4 +1,4 @@
-"""Mutations that take out what the truth of the numbers rests on: the model must notice nearly all of them by itself."""
+"""Mutations that take out what the truth of the numbers rests on: the model must notice nearly all of them alone."""
 
 from tests.mutated.mutation import Mutation
 

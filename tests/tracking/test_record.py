@@ -25,6 +25,7 @@ OTHER: dict[str, Any] = {
     "doubtful": {"work_3"},
     "began": 18.0,
     "corrections": 19,
+    "counted": {"work_4": 3},
 }
 """A value of each plain field that is not its default."""
 
