@@ -12,16 +12,13 @@ from exporter.tracking.ids import created_before
 from exporter.tracking.lifecycle import Counted, Lifecycle
 from exporter.tracking.live import UNKNOWN, LiveItem, LiveItems
 from exporter.tracking.observation import Labels, Observation
-from exporter.tracking.reading import Reading, Sighting, keep_newest
+from exporter.tracking.reading import Reading, Sighting, newest
 from exporter.tracking.steps import last_of
 from exporter.tracking.tail import Tail
 from exporter.tracking.without_id import WithoutID
 
 STEP = 500
 """Items that are applied in one go, which takes a millisecond or two."""
-
-READINGS_STEP = 20
-"""Readings, mostly of a page each, that are put together in one go."""
 
 LATE = 300.0
 """Seconds by which an item may become visible after its creation and still count as an event of the watch."""
@@ -202,11 +199,7 @@ class Ledger:
         """
         readings, gone = list(readings), set(gone)
         ends = [reading for reading in readings if reading.through is None]
-        seen: dict[str, Sighting] = {}
-        for number, sightings in enumerate((*(reading.sightings for reading in readings), single), 1):
-            keep_newest(seen, sightings)
-            if not number % READINGS_STEP:
-                yield
+        seen = yield from newest(readings, single)
         vanished = (gone & self.live.keys()) - seen.keys()
         for work_id in vanished:
             self._vanish(work_id)

@@ -4,7 +4,9 @@ A list that leaves an item out proves nothing: a replica may lag behind, a page 
 misunderstood. What the API does not know by its ID (`work/get`) is gone.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from exporter.api.client import Answer
@@ -15,6 +17,10 @@ from exporter.tracking.tasks import together
 
 SAMPLE = 3
 """Items asked for first, of many: if one of them is there, the list is not to be believed, and the others can wait."""
+
+
+LEFT_OUT_FOR = 3
+"""Refreshes in a row that fail because the list leaves out what the API has; then that is asked for alone."""
 
 
 class LeftOutError(InvalidResponse):
@@ -28,6 +34,26 @@ class LeftOutError(InvalidResponse):
         what = f"{min(left_out)} and {len(left_out) - 1} more" if len(left_out) > 1 else min(left_out)
         super().__init__(f"the list leaves out what the API has: {what}", endpoint="list")
         self.left_out = frozenset(left_out)
+
+
+class LeftOut:
+    """What the list of an environment leaves out although the API has it, over several refreshes."""
+
+    def __init__(self) -> None:
+        self._times: Counter[str] = Counter()
+
+    @contextmanager
+    def noted(self) -> Iterator[Collection[str]]:
+        """Give what has been left out so often that a refresh asks for it alone, and note what this one finds."""
+        unlisted: Collection[str] = [work_id for work_id, times in self._times.items() if times >= LEFT_OUT_FOR]
+        left_out = unlisted
+        try:
+            yield unlisted
+        except LeftOutError as error:
+            left_out = [*unlisted, *error.left_out]
+            raise
+        finally:
+            self._times = Counter({work_id: self._times[work_id] + 1 for work_id in left_out})
 
 
 Queued = Callable[[], Awaitable[int | None]]

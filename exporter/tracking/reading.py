@@ -1,12 +1,15 @@
 """What was read of the list: stretches of it, and the items in them as they stood there."""
 
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from exporter.tracking.live import UNKNOWN
 from exporter.tracking.observation import Observation
+
+STEP = 20
+"""Readings, mostly of a page each, that are put together in one go."""
 
 
 class Sighting(msgspec.Struct, frozen=True, gc=False):
@@ -37,12 +40,20 @@ class Reading:
         return (self.after is None or work_id > self.after) and (self.through is None or work_id <= self.through)
 
 
-def keep_newest(seen: MutableMapping[str, Sighting], sightings: Iterable[Sighting]) -> None:
-    """Add sightings by ID, the last one of each item; stopped is terminal, so it is later whatever the clocks say."""
-    for sighting in sightings:
-        other = seen.get(sighting.item.id)
-        if other is None:
-            seen[sighting.item.id] = sighting
-        elif (other.item.live, -other.item.read_at) > (sighting.item.live, -sighting.item.read_at):
-            before = sighting.before if sighting.before != UNKNOWN else other.before
-            seen[sighting.item.id] = Sighting(sighting.item, before)
+def newest(readings: Iterable[Reading], single: Iterable[Sighting]) -> Generator[None, None, dict[str, Sighting]]:
+    """Find the last sighting of each item, step by step; by ID.
+
+    Stopped is terminal, so it is later whatever the clocks say.
+    """
+    seen: dict[str, Sighting] = {}
+    for number, sightings in enumerate((*(reading.sightings for reading in readings), single), 1):
+        for sighting in sightings:
+            other = seen.get(sighting.item.id)
+            if other is None:
+                seen[sighting.item.id] = sighting
+            elif (other.item.live, -other.item.read_at) > (sighting.item.live, -sighting.item.read_at):
+                before = sighting.before if sighting.before != UNKNOWN else other.before
+                seen[sighting.item.id] = Sighting(sighting.item, before)
+        if not number % STEP:
+            yield
+    return seen

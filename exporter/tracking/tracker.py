@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from math import inf
@@ -14,7 +13,7 @@ from exporter.api.client import WorkAPI
 from exporter.spans import monotonic
 from exporter.tracking.ledger import Ledger
 from exporter.tracking.lifecycle import Lifecycle
-from exporter.tracking.lookup import LeftOutError
+from exporter.tracking.lookup import LeftOut
 from exporter.tracking.observation import Labeller, Observation
 from exporter.tracking.reader import Reader, TailLostError
 from exporter.tracking.record import EnvironmentRecord, outdated, record, restore_ledger
@@ -29,9 +28,6 @@ from exporter.tracking.view import EnvironmentIdentity, EnvironmentView
 
 STALLED_AFTER = 30.0
 """Seconds that are granted beyond three request time-outs, for waiting one's turn."""
-
-LEFT_OUT_FOR = 3
-"""Refreshes in a row that fail because the list leaves out what the API has; then that is asked for alone."""
 
 log = structlog.get_logger()
 
@@ -70,7 +66,7 @@ class Tracker:
         self._begun = self._read_at = -inf
         self._snapshot: Snapshot | None = None
         self._counted: Lifecycle | None = None
-        self._left_out: Counter[str] = Counter()
+        self._left_out = LeftOut()
         self._statistics = Statistics(environment.id)
         self._results = Results(now)
         self.traversed_at = None if record is None else self._restore(record)
@@ -294,19 +290,13 @@ class Tracker:
 
     async def _read_changes(self, source: Source, stats: asyncio.Task[Stats | None]) -> None:
         """Read what can have changed; where that is not enough, begin to read the whole list."""
-        unlisted = [work_id for work_id, times in self._left_out.items() if times >= LEFT_OUT_FOR]
-        left_out: Collection[str] = unlisted
         queued = partial(self._statistics.queued, source, stats)
-        try:
-            await Reader(source, self.ledger, self.labeller, queued, unlisted=unlisted).read()
-        except TailLostError:
-            self.resync.start()
-            raise
-        except LeftOutError as error:
-            left_out = [*unlisted, *error.left_out]
-            raise
-        finally:
-            self._left_out = Counter({work_id: self._left_out[work_id] + 1 for work_id in left_out})
+        with self._left_out.noted() as unlisted:
+            try:
+                await Reader(source, self.ledger, self.labeller, queued, unlisted=unlisted).read()
+            except TailLostError:
+                self.resync.start()
+                raise
 
     async def _first_reading(self, stats: asyncio.Task[Stats | None], source: Source) -> None:
         """Wait for the first reading of the whole list as long as a scraper does, showing the statistics so far."""

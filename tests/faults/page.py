@@ -6,7 +6,7 @@ from exporter.api.retry import MAX_RETRY_AFTER
 from exporter.api.token import MAX_SIZE, READ_TIMEOUT
 from exporter.api.transport import MAX_BODY, MAX_ERROR_BODY, MAX_INTERIM
 from exporter.api.words import MAX_QUOTE
-from exporter.tracking.tracker import LEFT_OUT_FOR
+from exporter.tracking.lookup import LEFT_OUT_FOR
 from tests.faults.bounds import MEMORY, OTHER_SOCKETS, SOCKETS_PER_ACCOUNT
 from tests.faults.matrix import FAULTS, OK, Fault
 

@@ -7,9 +7,8 @@ import httpx
 import pytest
 
 from exporter.tracking import reader
-from exporter.tracking.lookup import LeftOutError
+from exporter.tracking.lookup import LEFT_OUT_FOR, LeftOutError
 from exporter.tracking.reader import MAX_EXTRA
-from exporter.tracking.tracker import LEFT_OUT_FOR
 from tests.support.settings import tracking_settings
 from tests.tracking.conftest import Watch
 from tests.tracking.harness import Watched, shown

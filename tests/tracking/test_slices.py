@@ -10,6 +10,7 @@ import pytest
 from exporter.histogram import Histogram
 from exporter.tracking import checkpoint, planner, snapshot
 from exporter.tracking import ledger as ledgers
+from exporter.tracking import reading as readings
 from exporter.tracking import record as records
 from exporter.tracking.keeper import Keeper
 from exporter.tracking.ledger import Ledger
@@ -162,7 +163,7 @@ def test_a_plan_is_made_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_readings_of_a_refresh_are_put_together_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledgers, "READINGS_STEP", 2)
+    monkeypatch.setattr(readings, "STEP", 2)
     known = ledger(100, set(range(100)))
     pages = [
         reading(start - 1 if start else None, start + 9, map(item, range(start, start + 10)))

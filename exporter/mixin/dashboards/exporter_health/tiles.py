@@ -19,6 +19,11 @@ from exporter.mixin.palette import CRITICAL, OK, SKY_BLUE, WARNING
 
 def tiles(steps: Steps) -> list[Panel]:
     """The numbers of now."""
+    return [*_watched(), *_known(steps)]
+
+
+def _watched() -> list[Panel]:
+    """Who watches what."""
     # A target that is down exposes nothing: it is known by what it exposed in the range.
     known = f"last_over_time({target(BUILD_INFO.name)}[$__range])"
     accounts = f"max by (account) ({target(ENVIRONMENTS.name)})"
@@ -74,6 +79,12 @@ def tiles(steps: Steps) -> list[Panel]:
             mappings={1: ("OK", OK), 0: ("Failing", WARNING)},
             width=3,
         ),
+    ]
+
+
+def _known(steps: Steps) -> list[Panel]:
+    """By which configuration and program, and how current and complete the data are."""
+    return [
         stat(
             Text(
                 "Configuration",
