@@ -2,23 +2,19 @@
 
 import re
 import socket
-import ssl
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import trustme
 from click.testing import CliRunner
 
 from exporter.cli import main
+from exporter.cli.web import load_security
 from exporter.simulator import Simulation, SimulatorThread
-
-TLS = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
-MUTUAL_TLS = TLS.replace("}", ", client_ca_file: ca.crt, client_auth_type: RequireAndVerifyClientCert}")
+from tests.web.certificates import certificates
+from tests.web.test_fuzz import server_thread
 
 
 def asked(*arguments: str, **variables: str) -> tuple[int, str]:
@@ -71,44 +67,41 @@ def test_it_cannot_ask_any_free_port() -> None:
     assert "give the one that the exporter listens on" in said
 
 
-@contextmanager
-def tls_server(*, client_certificates: bool) -> Iterator[int]:
-    """A server that answers every request with 200, over TLS alone."""
-    authority = trustme.CA()
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("exporter.example.org").configure_cert(context)
-    if client_certificates:
-        context.verify_mode = ssl.CERT_REQUIRED
-        authority.configure_trust(context)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def answer() -> None:
-            connection, _ = listening.accept()
-            with connection:
-                try:
-                    with context.wrap_socket(connection, server_side=True) as secured:
-                        secured.recv(4096)
-                        secured.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-                except ssl.SSLError:
-                    connection.close()  # the client has no certificate
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        yield listening.getsockname()[1]
-        thread.join()
+PLAIN = "tls_server_config: {min_version: TLS12}  # no certificate: no TLS\n"
+TLS = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
+OLD_TLS = TLS.replace("}", ", max_version: TLS12}")
+CA = ", client_ca_file: ca.pem, client_auth_type: RequireAndVerifyClientCert}"
+FILES = {
+    "plain": PLAIN,
+    "TLS": TLS,
+    "client certificates": TLS.replace("}", CA),
+    "client certificates in TLS 1.2": OLD_TLS.replace("}", CA),
+    "half of a file": "tls_server_config: {cert_fi",
+    "a missing certificate": TLS.replace("server.crt", "gone.crt"),
+    "not there": "",
+}
 
 
-@pytest.mark.parametrize("client_certificates", [False, True])
-def test_it_speaks_tls_where_the_server_is_told_to(tmp_path: Path, client_certificates: bool) -> None:
-    (tmp_path / "web.yml").write_text(MUTUAL_TLS if client_certificates else TLS)
-    with tls_server(client_certificates=client_certificates) as port:
-        address = f"--web.listen-address=127.0.0.1:{port}"
-        assert asked(address, QODER_EXPORTER_WEB_CONFIG_FILE=str(tmp_path / "web.yml")) == (0, "")
+@pytest.mark.parametrize("now", FILES)
+@pytest.mark.parametrize("served", [name for name in FILES if "certificates" in name or name in ("plain", "TLS")])
+def test_a_healthy_exporter_is_healthy_whatever_its_file_says_by_now(tmp_path: Path, served: str, now: str) -> None:
+    file = tmp_path / "web.yml"
+    certificates().write(tmp_path)
+    file.write_text(FILES[served])
+    with server_thread(load_security(file)) as (address, _):
+        if now == "not there":
+            file.unlink()
+        else:
+            file.write_text(FILES[now])
+        place = f"--web.listen-address={address.partition('://')[2]}"
+        assert asked(place, QODER_EXPORTER_WEB_CONFIG_FILE=str(file)) == (0, "")
 
 
-def test_without_tls_it_fails_on_a_server_that_has_it() -> None:
-    with tls_server(client_certificates=False) as port:
-        assert asked(f"--web.listen-address=127.0.0.1:{port}")[0] == 1
+def test_without_a_file_it_fails_on_a_server_that_speaks_tls(tmp_path: Path) -> None:
+    certificates().write(tmp_path)
+    (tmp_path / "web.yml").write_text(TLS)
+    with server_thread(load_security(tmp_path / "web.yml")) as (address, _):
+        assert asked(f"--web.listen-address={address.partition('://')[2]}")[0] == 1
 
 
 def test_it_names_a_server_file_that_cannot_be_read(tmp_path: Path) -> None:
