@@ -27,8 +27,8 @@ QUIET_HEAD = """\
 # Written by `make docs` from prometheus/alertmanager.yml, with receivers that tell nobody: look at the alerts at
 # http://localhost:9093. To be told, give the receivers at the end a webhook, an e-mail address or a chat.
 """
-COMPOSE = Site(grafana="http://localhost:3000", runbooks="http://localhost:10190/runbooks")
-"""Where Grafana and the exporter's runbooks are in the stack for Compose."""
+COMPOSE = Site("http://localhost:3000", "http://localhost:10190/runbooks", "http://localhost:10190")
+"""Where Grafana and the exporter are in the stack for Compose."""
 
 HELMS_OWN = ("app.kubernetes.io/managed-by", "helm.sh/chart")
 VALUES = {

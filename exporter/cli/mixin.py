@@ -32,10 +32,15 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--grafana-url", default=Site.grafana, show_default=True, help="Grafana's address, for the links in alerts."
 )
 @click.option(
+    "--exporter-url",
+    default=Site.exporter,
+    help="An exporter's address as people reach it, for the links in alerts to an environment's items and to the "
+    "runbooks, which it serves.",
+)
+@click.option(
     "--runbooks-url",
-    default=Site.runbooks,
-    show_default=True,
-    help="Address of the runbooks' folder, for the links in alerts and, if it is a URL, dashboards.",
+    help="Address of the runbooks' folder if it is not the exporter's, for the links in alerts and, if it is a URL, "
+    f"dashboards.  [default: {Site.runbooks}]",
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the directory is not current.")
 def mixin(
@@ -44,7 +49,8 @@ def mixin(
     thresholds_file: Path | None,
     overrides_file: Path | None,
     grafana_url: str,
-    runbooks_url: str,
+    exporter_url: str,
+    runbooks_url: str | None,
     check: bool,
 ) -> None:
     """Write alert rules and dashboards, fitted to your own addresses and thresholds.
@@ -53,7 +59,9 @@ def mixin(
     directory. Panels turn red at the thresholds of the alerts.
     """
     thresholds, overrides = _judged(thresholds_file, overrides_file)
-    site = Site(grafana=grafana_url.rstrip("/"), runbooks=runbooks_url.rstrip("/"))
+    exporter = exporter_url.rstrip("/")
+    runbooks = runbooks_url or (f"{exporter}/runbooks" if exporter else Site.runbooks)
+    site = Site(grafana=grafana_url.rstrip("/"), runbooks=runbooks.rstrip("/"), exporter=exporter)
     expected = files(thresholds, site, overrides)
     try:
         if not check:

@@ -106,13 +106,13 @@ def test_thresholds_of_ones_own_make_rules_of_ones_own(tmp_path: Path) -> None:
     run(FITTED.text, cwd=tmp_path, variables={})
     rules = (tmp_path / "monitoring/prometheus/rules/qoder-work.rules.yml").read_text()
     assert "> 1800" in rules
-    assert f"{option(FITTED, '--runbooks-url')}/qoderworkqueuestalled" in rules
+    assert f"{option(FITTED, '--exporter-url')}/runbooks/qoderworkqueuestalled" in rules
 
 
 def test_links_lead_to_ones_own_exporter_and_grafana(tmp_path: Path) -> None:
     run(LINKED.text, cwd=tmp_path, variables={})
     rules = (tmp_path / "prometheus/rules/qoder-work.rules.yml").read_text()
-    assert f"{option(LINKED, '--runbooks-url')}/qoderworkqueuestalled" in rules
+    assert f"{option(LINKED, '--exporter-url')}/runbooks/qoderworkqueuestalled" in rules
     assert f"{option(LINKED, '--grafana-url')}/d/qoder-work-" in rules
 
 

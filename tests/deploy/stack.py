@@ -57,6 +57,7 @@ def look() -> dict[str, Any]:
         "up": eventually(lambda: value_of(PROMETHEUS, 'up{job="qoder-work"}'), "the exporter to be scraped"),
         "rules": [rule["name"] for rule in rules],
         "runbooks": {rule["name"]: httpx.get(rule["annotations"]["runbook_url"]).status_code for rule in rules},
+        "links": [rule["annotations"]["items_url"] for rule in rules if "items_url" in rule["annotations"]][:1],
         "alertmanagers": eventually(active_alertmanagers, "Prometheus to know Alertmanager"),
         "alertmanager": eventually(lambda: get(f"{ALERTMANAGER}/api/v2/status"), "Alertmanager")["cluster"]["status"],
         "dashboards": sorted(json.loads(board.read_text())["uid"] for board in boards),

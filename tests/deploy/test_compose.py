@@ -170,6 +170,7 @@ def test_the_stack_runs_from_the_mounted_files() -> None:
     assert seen["up"] == 1
     assert set(seen["rules"]) == {alert.name for alert in alerts(Thresholds())}
     assert seen["runbooks"] == {alert.name: 200 for alert in alerts(Thresholds())}, "links in alerts lead there"
+    assert seen["links"] == ["http://localhost:10190/environments/{{ $labels.environment_id | urlquery }}"]
     assert seen["alertmanagers"] == ["http://alertmanager:9093/api/v2/alerts"]
     assert seen["alertmanager"] == "disabled"  # the cluster of one needs none
     assert seen["dashboards"] == ["qoder-work-environment", "qoder-work-exporter", "qoder-work-fleet"]

@@ -207,6 +207,16 @@ def test_the_links_of_the_rules_lead_where_the_values_say() -> None:
     assert rule["spec"] == yaml.safe_load(files(Thresholds(), site)[RULES])
 
 
+@pytest.mark.parametrize(
+    ("runbooks", "lead_to"), [("", "https://e.internal/runbooks"), ("https://git.internal/r", "https://git.internal/r")]
+)
+def test_the_exporters_address_leads_to_the_items(runbooks: str, lead_to: str) -> None:
+    addresses = {"exporterUrl": "https://e.internal/", "runbooksUrl": runbooks}
+    rule = one(render({"prometheusRule": {"enabled": True, **addresses}}), "PrometheusRule")
+    site = Site(runbooks=lead_to, exporter="https://e.internal")
+    assert rule["spec"] == yaml.safe_load(files(Thresholds(), site)[RULES])
+
+
 def test_the_dashboards_are_the_generated_ones_and_bear_the_sidecars_label() -> None:
     boards = [
         item

@@ -101,6 +101,18 @@ def test_links_lead_to_ones_own_addresses(tmp_path: Path) -> None:
     assert (runbooks["title"], runbooks["url"]) == ("Runbooks", "https://r.test")
 
 
+def test_an_exporters_address_leads_to_the_items_and_to_its_runbooks(tmp_path: Path) -> None:
+    assert mixin("--output", tmp_path, "--exporter-url", "https://e.test/") == (0, "")
+    rules = [rule for group in yaml.safe_load((tmp_path / RULES).read_text())["groups"] for rule in group["rules"]]
+    (stalled,) = (rule for rule in rules if rule.get("alert") == "QoderWorkQueueStalled")
+    (absent,) = (rule for rule in rules if rule.get("alert") == "QoderWorkExporterAbsent")
+    annotations = stalled["annotations"]
+    assert annotations["inspect"] == "qoder-work-exporter inspect {{ $labels.environment_id }} --url https://e.test"
+    assert annotations["items_url"] == "https://e.test/environments/{{ $labels.environment_id | urlquery }}"
+    assert annotations["runbook_url"] == "https://e.test/runbooks/qoderworkqueuestalled.md"
+    assert not {"inspect", "items_url"} & absent["annotations"].keys()
+
+
 def test_dashboards_have_no_link_to_runbooks_without_an_address(tmp_path: Path) -> None:
     assert mixin("--output", tmp_path) == (0, "")
     assert [link["type"] for link in json.loads((tmp_path / FLEET).read_text())["links"]] == ["dashboards"]

@@ -74,7 +74,8 @@ def test_firing_is_preceded_by_silence_and_asserts_every_annotation(alert: str) 
     fired = [entry for check in rest for entry in check.expected]
     assert fired
     for entry in fired:
-        assert set(entry["exp_annotations"]) == ANNOTATIONS
+        command = {"inspect"} if "environment_id" in entry["exp_labels"] else set()
+        assert set(entry["exp_annotations"]) == ANNOTATIONS | command
         assert {"severity", "symptom"} <= set(entry["exp_labels"])
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -59,7 +60,7 @@ def exporter(folder: Path, base_url: str) -> Iterator[str]:
 def impatient(folder: Path, exporter_address: str, manager: Alertmanager) -> str:
     """The example's configuration with these addresses, hardly a wait, and rules that wait as little."""
     rules = folder / "impatient.rules.yml"
-    rules.write_text(rules_file(Thresholds(), Site(), pending_scale=0.01))
+    rules.write_text(rules_file(Thresholds(), Site(exporter=f"http://{exporter_address}"), pending_scale=0.01))
     config = yaml.safe_load(PROMETHEUS_CONFIG.read_text())
     config["global"]["evaluation_interval"] = "1s"
     config["rule_files"] = [str(rules)]
@@ -92,6 +93,9 @@ def test_a_lost_heartbeat_reaches_the_pager_and_so_does_its_end(tmp_path: Path) 
 
         paged, ended = listener.heard("pager", "firing"), listener.heard("pager", "resolved")
         assert listener.heard("tickets", "firing") == [], "the late heartbeat is part of the same incident"
+        found = httpx.get(paged[0]["annotations"]["items_url"]).raise_for_status().text
+        command = [sys.executable, "-m", "exporter", *shlex.split(paged[0]["annotations"]["inspect"])[1:]]
+        inspected = subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
     labels = {
         "alertname": "QoderWorkHeartbeatLost",
@@ -110,5 +114,9 @@ def test_a_lost_heartbeat_reaches_the_pager_and_so_does_its_end(tmp_path: Path) 
     )
     assert annotations["runbook_url"].endswith("/qoderworkheartbeatlost.md")
     assert annotations["dashboard_url"].endswith("/d/qoder-work-environment?var-environment=gpu+workers")
+    assert annotations["inspect"] == f"qoder-work-exporter inspect {environment_id} --url http://{address}"
+    assert "sess_" in found
+    assert work_id in found, "one click leads to the item"
+    assert work_id in inspected, "and so does one command"
     assert work_id not in str(paged)
     assert DEFAULT_TOKEN not in str(paged)

@@ -26,3 +26,14 @@ def dashboard(alert: Alert, site: Site) -> str:
         if name in alert.labels
     )
     return f"{site.grafana}/d/qoder-work-{alert.board}" + (f"?{variables}" if variables else "")
+
+
+def items(alert: Alert, site: Site) -> dict[str, str]:
+    """What leads to the items that an alert is about, by the name of its annotation: a command, and perhaps a page."""
+    if "environment_id" not in alert.labels:
+        return {}
+    command = "qoder-work-exporter inspect {{ $labels.environment_id }}"
+    if not site.exporter:
+        return {"inspect": command}
+    page = f"{site.exporter}/environments/{{{{ $labels.environment_id | urlquery }}}}"
+    return {"inspect": f"{command} --url {site.exporter}", "items_url": page}

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from exporter.mixin.promql import duration
-from exporter.mixin.rules.annotations import dashboard, runbook
+from exporter.mixin.rules.annotations import dashboard, items, runbook
 from exporter.mixin.rules.catalogue import groups
 from exporter.mixin.rules.rule import Alert, Group, Recording
 from exporter.mixin.site import Site
@@ -71,5 +71,6 @@ def _alert(alert: Alert, site: Site, pending_scale: float) -> Mapping[str, Any]:
             "description": alert.description,
             "runbook_url": runbook(alert, site),
             "dashboard_url": dashboard(alert, site),
+            **items(alert, site),
         },
     }
