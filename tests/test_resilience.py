@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -220,3 +221,79 @@ def test_a_checkpoint_of_another_process_is_noticed_and_left_alone(
     assert (tmp_path / "progress").read_bytes() == before
     assert "checkpoint cannot be written" in second.err
     assert first.stop() == 0
+
+
+SLOW_DISK = """
+import os, sys, time
+import exporter.tracking.keeper as keeper
+keeper.CHECKPOINT_INTERVAL = 0.2
+sync = os.fsync
+def slow(handle):
+    sys.stderr.write("syncing\\n")
+    sys.stderr.flush()
+    time.sleep({seconds})
+    sync(handle)
+os.fsync = slow
+"""
+
+
+@pytest.mark.parametrize("seconds", [0.5, 3600], ids=["slow", "for ever"])
+def test_a_stop_in_the_middle_of_writing_the_checkpoint_leaves_a_valid_one(
+    start: Callable[..., Running], environ: dict[str, str], simulation: Simulation, tmp_path: Path, seconds: float
+) -> None:
+    """A disk that takes its time is waited for, one that never answers is not; the next start removes what is left."""
+    (tmp_path / "sitecustomize.py").write_text(SLOW_DISK.format(seconds=seconds))
+    (tmp_path / "state").mkdir()
+    file = tmp_path / "config.yaml"
+    file.write_text("history: {checkpoint: state/progress}\nscrape: {min_interval: 0}\n")
+    slowly = environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    started = start(ANYWHERE, f"--config.file={file}", environ=slowly)
+    address = serving(started)
+    eventually(lambda: items(get(f"{address}/metrics").text) == true_items(simulation) or None)
+    started.wait_for("(syncing)")
+    assert end(started) < END_SECONDS
+    assert "Traceback" not in started.err
+    if seconds < END_SECONDS:
+        assert os.listdir(tmp_path / "state") == ["progress"]
+    again = start(ANYWHERE, f"--config.file={file}", environ=environ)
+    address = serving(again)
+    eventually(lambda: items(get(f"{address}/metrics").text) == true_items(simulation) or None)
+    if seconds < END_SECONDS:
+        again.wait_for("(checkpoint read)")
+    assert again.stop() == 0
+    assert os.listdir(tmp_path / "state") == ["progress"]
+    assert not [line for line in again.err.splitlines() if "level=info" not in line]
+
+
+def connections(port: int) -> int:
+    """Connections to a port of this machine that its server still has open."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    established, closed_by_the_client = "01", "08"
+    return sum(row[1].endswith(f":{port:04X}") and row[3] in (established, closed_by_the_client) for row in rows)
+
+
+def test_a_scraper_that_leaves_in_the_middle_takes_nothing_with_it(
+    start: Callable[..., Running], environ: dict[str, str], simulation: Simulation, tmp_path: Path
+) -> None:
+    """The refresh that its scrape has begun goes on, and serves the next one."""
+    file = tmp_path / "config.yaml"
+    file.write_text("scrape: {min_interval: 0, max_staleness: 10m}\n")
+    started = start(ANYWHERE, f"--config.file={file}", environ=environ)
+    address = serving(started)
+    eventually(lambda: items(get(f"{address}/metrics").text) == true_items(simulation) or None)
+    port = int(address.rpartition(":")[2])
+    simulation.faults.add(Latency(seconds=1.0))
+    for _ in range(3):
+        simulation.create_work(next(iter(simulation.environments)))
+        simulation.traffic.reset()
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(f"{address}/metrics", timeout=httpx.Timeout(60, read=0.2))
+        eventually(lambda: simulation.traffic.requests("list") or None)
+    simulation.faults.clear()
+    eventually(lambda: items(get(f"{address}/metrics").text) == true_items(simulation) or None)
+    eventually(lambda: connections(port) == 0 or None)
+    with socket.create_connection(("127.0.0.1", port)):
+        eventually(lambda: connections(port) == 1 or None)  # so that this can fail
+    assert shown(address, "qoder_work_refresh_failures_total") == 0
+    assert started.stop() == 0
+    assert not [line for line in started.err.splitlines() if "level=info" not in line]

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -108,6 +109,7 @@ def test_numbers_stay_true_and_nothing_grows(account: Account) -> None:
     before: dict[tuple[str, ...], float] = {}
     footprint: list[int] = []
     tasks = [0]
+    descriptors: list[int] = []
     trusted = 0
     for scrape in range(SCRAPES):
         churn.minute()
@@ -133,6 +135,7 @@ def test_numbers_stay_true_and_nothing_grows(account: Account) -> None:
                 sum(1 for each in gc.get_objects() if str(type(each).__module__).startswith("exporter.tracking"))
             )
             tasks.append(account.run(tasks_alive()))
+            descriptors.append(len(os.listdir("/proc/self/fd")))
         if scrape % 70 == 69:  # another pace is another client
             pace = 1_000_000 - scrape
             account.settings = replace(
@@ -145,6 +148,7 @@ def test_numbers_stay_true_and_nothing_grows(account: Account) -> None:
     assert trusted > SCRAPES  # faults leave most scrapes alone
     allowance = sum(map(len, churn.live.values())) * OBJECTS_PER_ITEM + 500
     assert footprint[-1] <= footprint[1] + allowance, footprint
+    assert max(descriptors[1:]) <= descriptors[0] + 1, descriptors  # the checkpoint's lock, between two restarts or not
     assert max(tasks) <= STANDING_TASKS + len(ENVIRONMENTS) * TASKS_PER_READING, tasks
 
 
