@@ -166,6 +166,7 @@ def test_it_serves_metrics_is_healthy_and_ends_on_sigterm(image: Image) -> None:
         with running(image, **address, **token) as exporter:
             until(exporter, lambda: scraped(port, lambda text: 'state="active"} 1.0' in text), "the active item")
             assert scraped(port, lambda text: f'revision="{revision()}"' in text)
+            assert httpx.get(f"http://127.0.0.1:{port}/runbooks/qoderworkqueuestalled.md").status_code == 200
             assert output_of(image, image.health[1:], **address) == (0, "")
             pid = first_process(exporter)
             status = Path(f"/proc/{pid}/status").read_text()

@@ -78,6 +78,12 @@ def test_the_wheel_holds_the_program_and_nothing_else(dist: Path) -> None:
     assert tops == {"exporter", f"qoder_work_exporter-{__version__}.dist-info"}
 
 
+def test_the_wheel_holds_every_runbook(dist: Path) -> None:
+    (wheel,) = dist.glob("*.whl")
+    held = {Path(name).name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("exporter/web/runbooks/")}
+    assert held == {file.name for file in (ROOT / "docs" / "runbooks").glob("*.md")}
+
+
 def test_a_wheel_of_the_source_archive_is_the_same(dist: Path, tmp_path: Path) -> None:
     (archive,) = dist.glob("*.tar.gz")
     # Python's own way differs: Debian 12's 3.11.2 has no filter yet, and later ones warn without it.
