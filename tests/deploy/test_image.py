@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,9 +58,9 @@ def buildah(store: Path, *arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
+def image() -> Iterator[Image]:
     """The image of this Dockerfile, built by the page's command."""
-    store = tmp_path_factory.mktemp("images")
+    store = Path(tempfile.mkdtemp(prefix="images"))  # podman takes no longer path than 50 characters
     base = store / "base"
     base.mkdir()
     make_base(base)
