@@ -8,6 +8,7 @@ import msgspec
 import yaml
 
 from exporter.cli.failure import Failure
+from exporter.config.web import MAX_BYTES
 from exporter.mixin.render import drifted, files, write
 from exporter.mixin.site import Site
 from exporter.overrides import Override, decode_overrides
@@ -78,10 +79,28 @@ def _judged(thresholds_file: Path | None, overrides_file: Path | None) -> tuple[
     path = thresholds_file
     try:
         if thresholds_file:
-            changed = yaml.safe_load(thresholds_file.read_text(encoding="utf-8"))
+            changed = _document(thresholds_file)
         thresholds = decode(changed)
         path = overrides_file
-        entries = yaml.safe_load(overrides_file.read_text(encoding="utf-8")) if overrides_file else []
+        entries = _document(overrides_file) if overrides_file else []
         return thresholds, decode_overrides(entries, changed)
     except (OSError, yaml.YAMLError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise Failure([f"{path}: {error}"]) from error
+
+
+def _document(file: Path) -> Any:
+    """The YAML in a file, which may be a pipe.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is too large, or nested too deeply.
+        yaml.YAMLError: It is not YAML.
+    """
+    with file.open("rb") as opened:
+        content = opened.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
+    try:
+        return yaml.safe_load(content)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None

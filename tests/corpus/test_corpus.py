@@ -6,11 +6,13 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.api.errors import InvalidResponse
 from exporter.api.types import EnvironmentPage, QueueStats, WorkItem, WorkPage
+from exporter.cli import main
 from exporter.config import Config, ConfigError, load
 from exporter.tracking.checkpoint import Checkpoint, _decode
 from exporter.tracking.record import restore_ledger
@@ -52,6 +54,18 @@ def test_a_changed_configuration_is_loaded_or_refused_by_name(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
     loaded(tmp_path_factory.getbasetemp() / "changed.yaml", content)
+
+
+@pytest.mark.parametrize("option", ["--thresholds", "--environment-thresholds"])
+@every("configuration")
+def test_kept_thresholds_are_taken_or_refused_on_one_line(content: bytes, option: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(content)
+    output = str(tmp_path / "mixin")
+    done = CliRunner().invoke(main, ["mixin", "--output", output, option, str(tmp_path / "file")])
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    if done.exit_code:
+        assert done.stderr.startswith(str(tmp_path / "file"))
+        assert len(done.stderr.splitlines()) == 1
 
 
 def decoded(content: bytes, shape: type[Any]) -> None:
