@@ -227,6 +227,7 @@ class Ledger:
         vanished = self.live.keys() & set(gone)
         for work_id in vanished:
             self._vanish(work_id)
+        self.tail.forget(gone)
         old = [sighting for sighting in reading.sightings if not self.tail.precedes(sighting.item.id)]
         new = reading.sightings[len(old) :]
         # Known items first: what they count goes into the segments that are then replaced, so nothing counts twice.

@@ -1,7 +1,7 @@
 """The end of the list, where every ID is known: new items come there, and it shows what list is being read."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 OVERLAP = 10
@@ -41,6 +41,10 @@ class Tail:
     def insert(self, work_id: str) -> None:
         """Add an ID that became visible after later ones."""
         self.ids.insert(bisect_left(self.ids, work_id, lo=1, key=lambda each: each or ""), work_id)
+
+    def forget(self, gone: Collection[str]) -> None:
+        """Remove IDs that the API no longer knows, where what stands around them is counted anew."""
+        self.ids[1:] = [work_id for work_id in self.ids[1:] if work_id not in gone]
 
     def end(self, after: str | None, work_ids: Sequence[str]) -> set[str]:
         """Apply a reading that reached the end of the list, and return the IDs that should be in it and are not.

@@ -450,3 +450,20 @@ def happens(watched: Watched, chance: random.Random) -> None:
             simulation.commit_late(watched.id, 0.009, state=chance.choice([*LIVE, "stopped"]))
         case _:
             pass
+
+
+@pytest.mark.parametrize("manner", ["not_found", "empty", "invalid"])
+@pytest.mark.parametrize("new", [2, 8, 40])
+def test_after_one_reading_of_another_list_with_short_pages_refreshes_succeed(
+    watch: Watch, manner: Any, new: int
+) -> None:
+    """Of the list that was known nothing is left; the end of the other one is in several pages."""
+    watched = watch(Options(page_cap=3, unknown_cursor=manner))
+    fill(watched, 450)
+    watched.queue()
+    watched.simulation.delete_work(watched.id, *watched.simulation.work_ids(watched.id))
+    for _ in range(new):
+        watched.simulation.create_work(watched.id, state="active")
+    watched.refresh()
+    watched.settle()
+    assert shown(watched.queue()) == vars(expected(watched.truth()))
