@@ -14,6 +14,7 @@ from exporter.api.errors import InvalidResponse
 from exporter.api.types import EnvironmentPage, QueueStats, WorkItem, WorkPage
 from exporter.cli import main
 from exporter.config import Config, ConfigError, load
+from exporter.config.web import load_web
 from exporter.tracking.checkpoint import Checkpoint, _decode
 from exporter.tracking.record import restore_ledger
 from exporter.web.security import Security
@@ -54,6 +55,17 @@ def test_a_changed_configuration_is_loaded_or_refused_by_name(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
     loaded(tmp_path_factory.getbasetemp() / "changed.yaml", content)
+
+
+@every("configuration")
+def test_a_kept_web_configuration_is_loaded_or_refused_by_name(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "web.yml").write_bytes(content)
+    problems: list[str] = []
+    try:
+        load_web(tmp_path / "web.yml")
+    except ConfigError as error:
+        problems += map(str, error.problems)
+    assert all(line.startswith(str(tmp_path / "web.yml")) and len(line.splitlines()) == 1 for line in problems)
 
 
 @pytest.mark.parametrize("option", ["--thresholds", "--environment-thresholds"])
