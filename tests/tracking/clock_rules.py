@@ -71,4 +71,5 @@ class ClockRules(Machine):
         self.clocks = False
         self.untold |= not known
         self.without_change(happen)
-        assert not known or abs(clock.now() - before) <= APPLIED_FROM + RESOLUTION
+        # Before and after, less than APPLIED_FROM of a difference is not applied, to one side or the other.
+        assert not known or abs(clock.now() - before) <= 2 * APPLIED_FROM + RESOLUTION

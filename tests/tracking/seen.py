@@ -20,6 +20,7 @@ class Seen:
         stopped_surely: Items that a refresh must have seen stopped.
         stopped_maybe: Items that a refresh can have seen stopped.
         paused: Whether the whole list is read once more before anything is counted again.
+        unknown: Items that came back to life before that, unseen: nobody can know that they had been counted as stopped.
     """
 
     drift: set[str] = field(default_factory=set)
@@ -30,6 +31,7 @@ class Seen:
     stopped_surely: set[str] = field(default_factory=set)
     stopped_maybe: set[str] = field(default_factory=set)
     paused: bool = False
+    unknown: set[str] = field(default_factory=set)
 
     def begin(self, truth: Truth) -> None:
         """Remember what there is now that the whole list has been read, for the first time or once more."""
@@ -39,6 +41,7 @@ class Seen:
             self.maybe, self.stopped_maybe = set(), set()
         elif self.paused:
             self.late |= states.keys() - self.surely
+            self.unknown |= {work_id for work_id in self.drift & states.keys() if states[work_id] != "stopped"}
             self.late |= {work_id for work_id, state in states.items() if state == "stopped"} - self.stopped_surely
         self.paused = False
 
@@ -62,4 +65,4 @@ class Seen:
         old = {work_id for work_id, state in self.first.items() if state == "stopped"}
         stopped = self.stopped_surely - old - self.drift - self.late
         perhaps = (self.stopped_maybe | self.stopped_surely | self.drift) - (old - self.drift)
-        assert len(stopped) <= counted.stopped <= len(perhaps)
+        assert len(stopped) <= counted.stopped <= len(perhaps) + len(self.unknown)
