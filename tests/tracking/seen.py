@@ -20,7 +20,7 @@ class Seen:
         stopped_surely: Items that a refresh must have seen stopped.
         stopped_maybe: Items that a refresh can have seen stopped.
         paused: Whether the whole list is read once more before anything is counted again.
-        unknown: Items that came back to life before that, unseen: nobody can know that they had been counted as stopped.
+        unknown: Items that came back to life before that, unseen: nobody can know that they were counted as stopped.
     """
 
     drift: set[str] = field(default_factory=set)

@@ -79,7 +79,7 @@ def test_ranges_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with Watched() as watched:
         fill(watched, [(3000, 0.0)], 40)
         watched.refresh()
-        cursors = [request.url.params.get("after_id") for request in watched.transport.requests]
+        cursors = watched.asked("list")
         foreign = [cursor for cursor in cursors if cursor is not None and cursor.endswith("0" * 20)]
         assert len(foreign) == 4
         assert len(cursors) - len(set(cursors)) <= len(foreign)
