@@ -61,7 +61,7 @@ def copy(root: Path) -> None:
     """Copy what the tests need."""
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "exporter", root / "exporter", ignore=ignored)
-    for tests in ("tracking", "support"):
+    for tests in ("tracking", "api", "support"):
         shutil.copytree(ROOT / "tests" / tests, root / "tests" / tests, ignore=ignored)
     for name in ("pyproject.toml", "tests/__init__.py", "tests/conftest.py"):
         shutil.copy(ROOT / name, root / name)

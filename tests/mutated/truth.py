@@ -19,7 +19,7 @@ TRUTH = (
         "api/decoding: a leap second is no time",
         'return _LEAP_SECOND.sub(r"\\g<1>59", value)',
         "return value",
-        ("test_model",),
+        ("test_model", "../api/test_timestamps"),
     ),
     Mutation(
         "api/decoding: an unreadable record is said to be readable",
@@ -85,7 +85,7 @@ TRUTH = (
         "api/clock: a first answer is believed whatever it says",
         "SURPRISING = 3600.0",
         "SURPRISING = 1e12",
-        ("test_model",),
+        ("test_model", "test_lookback"),
     ),
     Mutation(
         "api/client: the API's clock is held against one that is set",
@@ -109,7 +109,7 @@ TRUTH = (
         "results: a refresh that was cancelled has ended",
         "        # One that was cancelled has come to no end: what is known of the one before it stays.\n",
         "        finally:\n            self.ended = monotonic()\n",
-        ("test_model",),
+        ("test_model", "test_reconfigure"),
     ),
     Mutation(
         "tracker: another configuration hides what is shown",
