@@ -23,12 +23,12 @@ from exporter.config import load
 from exporter.config.model import Config
 from exporter.metrics.table import METRICS
 from exporter.simulator import DEFAULT_TOKEN, Simulation, SimulatorThread
+from tests.support.inherited import inherited
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PATIENCE = 120
-MAKES_OWN = {"ARGS", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"}
 
 
 def blocks(language: str) -> list[str]:
@@ -67,7 +67,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def environ(installed: Path, **variables: str) -> dict[str, str]:
     """An environment in which the installed command is found."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("QODER_")}
+    kept = inherited("QODER_")
     path = f"{installed / 'bin'}{os.pathsep}{os.environ['PATH']}"
     return kept | {"PATH": path, "PYTHONPATH": str(installed)} | variables
 
@@ -133,9 +133,7 @@ def test_these_are_the_commands_it_gives() -> None:
 @pytest.mark.program("make", "curl")
 def test_the_demo_shows_active_items() -> None:
     port = free_port()
-    # Were this test run by make itself, what that was told is not for this make.
-    inherited = {name: value for name, value in os.environ.items() if name not in MAKES_OWN}
-    variables = inherited | {"QODER_EXPORTER_WEB_LISTEN_ADDRESS": f"127.0.0.1:{port}"}
+    variables = inherited() | {"QODER_EXPORTER_WEB_LISTEN_ADDRESS": f"127.0.0.1:{port}"}
     show = COMMANDS[1].replace("10190", str(port))
     with running(COMMANDS[0], ROOT, variables) as process:
         until(

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.inherited import inherited
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FENCED = re.compile(r"^( *)```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^ *```", re.MULTILINE | re.DOTALL)
@@ -77,12 +79,11 @@ def run(
     given = "|".join(map(re.escape, variables))
     kept = [line for line in script.splitlines() if not re.fullmatch(rf"({given})=\S*\s*(#.*)?", line)]
     lines = ["set -euo pipefail", "sleep() { :; }", *kept]
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("QODER_", "PIP_", "UV_"))}
     path += f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done: subprocess.CompletedProcess[str] = subprocess.run(
         ["bash", "-c", "\n".join(lines)],
         cwd=cwd,
-        env={**inherited, "PATH": path, **variables},
+        env={**inherited("QODER_", "PIP_", "UV_"), "PATH": path, **variables},
         input=typed,
         capture_output=True,
         text=True,

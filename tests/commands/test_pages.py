@@ -196,7 +196,7 @@ def test_the_contributors_targets_exist_and_those_that_write_change_nothing(clon
     assert [line.split()[:2] for line in lines] == [
         ["make", name] for name in ("demo", "test", "lint", "format", "docs")
     ]
-    variables = {"MAKEFLAGS": "", "PYTHONPATH": str(clone)}
+    variables = {"PYTHONPATH": str(clone)}
     for line in lines[:3]:  # the README's test runs the first, the others run this and after it
         assert ".venv/bin/" in run(line.replace("make ", "make -n "), cwd=clone, variables=variables)
     run("\n".join(lines[3:]), cwd=clone, variables=variables)
@@ -205,7 +205,7 @@ def test_the_contributors_targets_exist_and_those_that_write_change_nothing(clon
 
 @pytest.mark.program("make", "git")
 def test_the_dashboards_are_written_and_checked(clone: Path) -> None:
-    run(WRITTEN.text, cwd=clone, variables={"MAKEFLAGS": "", "PYTHONPATH": str(clone)})
+    run(WRITTEN.text, cwd=clone, variables={"PYTHONPATH": str(clone)})
     assert changed(clone) == []
 
 
@@ -219,7 +219,7 @@ def test_the_pictures_are_drawn(clone: Path, tmp_path: Path) -> None:
 
 def test_what_testing_says_to_run_can_be_run(clone: Path) -> None:
     for line in PARTS.text.splitlines():
-        command = run(line.replace("make ", "make -n "), cwd=clone, variables={"MAKEFLAGS": ""})
+        command = run(line.replace("make ", "make -n "), cwd=clone, variables={})
         (given,) = re.findall(r"(tests/\S+)$", command.strip())
         assert (ROOT / given).exists()
     assert "planner" in run(MUTATIONS.text.replace(".py", ".py --list"), cwd=clone, variables={})
