@@ -54,6 +54,8 @@ async def refused(address: str) -> None:
                 await client.get(f"{address}/fast")
             except httpx.ConnectError:
                 return
+            except (httpx.RemoteProtocolError, httpx.ReadError):
+                """It was let in just before, and dropped."""
 
 
 class Slow:
