@@ -29,8 +29,9 @@ class Problem:
     source: str = ""
 
     def __str__(self) -> str:
+        """All of it on one line, whatever the keys hold."""
         place = f"{self.source}:{self.line}" if self.line is not None else self.source
-        return ": ".join(part for part in (place, show(self.path), self.message) if part)
+        return " ".join(": ".join(part for part in (place, show(self.path), self.message) if part).splitlines())
 
 
 class ConfigError(Exception):
